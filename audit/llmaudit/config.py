@@ -1,0 +1,175 @@
+"""What an audit is told to do: its own options, suites and policies. Unknown keys are errors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from llmaudit import resources
+from llmaudit.errors import UnknownNameError
+from llmaudit.yamlfile import load_yaml
+
+Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=80)]
+Sentence = Annotated[str, Field(min_length=1, max_length=2_000)]
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SuiteEntry(_File):
+    """One probe set of a suite: how many samples per prompt, and how long each may be.
+
+    ``samples`` and ``max_new_tokens`` concern ``generate`` sets; ``choices`` sets ignore both.
+    """
+
+    id: Identifier
+    samples: Annotated[int, Field(ge=1, le=1_000)] = 1
+    max_new_tokens: Annotated[int, Field(ge=1, le=8_192)] = 48
+
+
+class Suite(_File):
+    """A named list of probe sets, sample sizes and scorers (``probes/suites/``)."""
+
+    format: Literal[1]
+    id: Identifier
+    title: Sentence
+    version: Sentence
+    description: Sentence
+    covers: tuple[Sentence, ...]
+    does_not_cover: tuple[Sentence, ...]
+    probe_sets: Annotated[tuple[SuiteEntry, ...], Field(min_length=1)]
+    scorers: Annotated[tuple[str, ...], Field(min_length=1)]
+    temperature: Annotated[float, Field(ge=0, le=5)] = 1.0
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+
+    @model_validator(mode="after")
+    def _unique(self) -> Self:
+        ids = [entry.id for entry in self.probe_sets]
+        repeated = sorted({name for name in ids if ids.count(name) > 1})
+        if repeated:
+            raise ValueError(f"probe set named twice: {', '.join(repeated)}")
+        return self
+
+
+class Check(_File):
+    """One thing a policy demands of a measurement, with the reason for its margin.
+
+    ``kind`` ``ceiling`` demands a rate below ``margin``; ``disparity`` demands a value within
+    ``ideal`` ± ``margin``. ``contrast`` is ``others`` (a group against the mean of its siblings)
+    or the id of a reference group.
+    """
+
+    id: Identifier
+    title: Sentence
+    metric: Identifier | Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    probe_set: Identifier
+    axis: str | None = None
+    scorer: str | None = None
+    kind: Literal["ceiling", "disparity"]
+    margin: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    ideal: Annotated[float, Field(allow_inf_nan=False)] = 0.0
+    contrast: str = "others"
+    required: bool = True
+    why: Sentence
+    reference: str = ""
+
+
+class Coverage(_File):
+    """A construct that a policy wants tested; untested it becomes a *not tested* finding."""
+
+    construct: Identifier
+    required: bool
+    why: Sentence
+
+
+class Policy(_File):
+    """Margins, error rates, limits on missing data and required coverage (``probes/policies/``)."""
+
+    format: Literal[1]
+    id: Identifier
+    title: Sentence
+    version: Sentence
+    description: Sentence
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    power: Annotated[float, Field(gt=0.5, lt=1)] = 0.8
+    max_missing: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    checks: Annotated[tuple[Check, ...], Field(min_length=1)]
+    coverage: tuple[Coverage, ...] = ()
+
+    @model_validator(mode="after")
+    def _unique(self) -> Self:
+        ids = [check.id for check in self.checks]
+        repeated = sorted({name for name in ids if ids.count(name) > 1})
+        if repeated:
+            raise ValueError(f"check id used twice: {', '.join(repeated)}")
+        return self
+
+
+class AuditConfig(BaseModel):
+    """Everything ``run_audit`` needs; what is None comes from the suite.
+
+    ``samples``, ``max_new_tokens`` and ``temperature`` override the suite for every probe set.
+    ``limit`` caps the prompts per probe set. ``batch_tokens`` is the token budget of one batch.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: Annotated[str, Field(min_length=1)]
+    suite: str = "quick"
+    policy: str = "default"
+    scorers: tuple[str, ...] = ()
+    out: Path | None = None
+    samples: Annotated[int, Field(ge=1, le=1_000)] | None = None
+    max_new_tokens: Annotated[int, Field(ge=1, le=8_192)] | None = None
+    temperature: Annotated[float, Field(ge=0, le=5)] | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    limit: Annotated[int, Field(ge=1)] | None = None
+    device: str = "auto"
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    batch_tokens: Annotated[int, Field(ge=64)] = 8_192
+    fresh: bool = False
+
+
+_FileT = TypeVar("_FileT", bound=_File)
+
+
+def _load_named(kind: str, folder: str, name_or_path: str, model: type[_FileT]) -> _FileT:
+    """Load a shipped file by name, or any file by path; the two cannot be confused."""
+    path = Path(name_or_path)
+    if path.suffix in {".yaml", ".yml"}:
+        return load_yaml(path, model)
+    shipped = {file.stem: file for file in (resources.probes_dir() / folder).glob("*.yaml")}
+    if name_or_path not in shipped:
+        raise UnknownNameError(kind, name_or_path, shipped, "A path to a .yaml file works too.")
+    return load_yaml(shipped[name_or_path], model)
+
+
+def load_suite(name_or_path: str) -> Suite:
+    """Return a shipped suite by name, or a suite file by its path.
+
+    Raises
+    ------
+    UnknownNameError
+        If no shipped suite has that name.
+    InvalidFileError
+        If the file breaks the format; every problem has its line.
+    """
+    return _load_named("suite", "suites", name_or_path, Suite)
+
+
+def load_policy(name_or_path: str) -> Policy:
+    """Return a shipped policy by name, or a policy file by its path; raises as `load_suite`."""
+    return _load_named("policy", "policies", name_or_path, Policy)
+
+
+def list_shipped(folder: str) -> list[str]:
+    """Return the sorted names of shipped ``suites`` or ``policies``."""
+    return sorted(file.stem for file in (resources.probes_dir() / folder).glob("*.yaml"))
+
+
+def as_plain(value: BaseModel) -> dict[str, Any]:
+    """Return a configuration as JSON values."""
+    return value.model_dump(mode="json")

@@ -1,0 +1,475 @@
+"""The frozen values that pass between the stages of an audit, and how they are identified.
+
+The data's way: a probe set is filled into :class:`Prompt` values; the model turns requests into
+:class:`Generation` and :class:`Likelihood` values; scorers turn generations into :class:`Score`
+values; metrics turn those into :class:`Measurement` values; verdicts hold measurements against a
+policy's checks and make :class:`Finding` values; a :class:`Run` is all of it for the report.
+
+What failed is data here, never a missing row: ``Generation.error``, ``Likelihood.error``,
+``Score.reason`` and ``Measurement.reason`` say why there is no value.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def canonical_json(value: Any) -> str:
+    """Return the one JSON spelling of ``value``: sorted keys, no spaces, no NaN.
+
+    Raises
+    ------
+    ValueError
+        If ``value`` holds NaN or an infinity.
+    """
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+
+
+def content_id(value: Any) -> str:
+    """Return 16 hex digits of the SHA-256 of ``value`` as canonical JSON: equal id, equal content."""
+    return hashlib.sha256(canonical_json(value).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+class Task(StrEnum):
+    """What a probe set asks of a model; ``carrier`` sets ask nothing, their texts go to scorers."""
+
+    GENERATE = "generate"
+    CHOICES = "choices"
+    CARRIER = "carrier"
+
+
+class Capability(StrEnum):
+    """What a model can do."""
+
+    GENERATE = "generate"
+    LIKELIHOOD = "likelihood"
+
+
+class Verdict(StrEnum):
+    """The four outcomes of a check. Absence of evidence is never a pass."""
+
+    PASS = "pass"  # noqa: S105
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+    NOT_TESTED = "not tested"
+
+
+class ErrorKind(StrEnum):
+    """Why a request has no result."""
+
+    UNSUPPORTED = "unsupported"
+    NAN_LOGITS = "nan_logits"
+    TOO_LONG = "too_long"
+    OUT_OF_MEMORY = "out_of_memory"
+    EXCEPTION = "exception"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestError:
+    """The failure of one request, recorded where its result would stand."""
+
+    kind: ErrorKind
+    message: str
+    traceback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a chat: ``role`` is ``system``, ``user`` or ``assistant``."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One filled probe.
+
+    Attributes
+    ----------
+    id : str
+        Digest of (probe set digest, template, slot values).
+    probe_set, probe_set_digest : str
+        The set's name and the SHA-256 (16 hex digits) of its file's bytes.
+    template_id : str
+        The statistical cluster.
+    pair_id : str
+        Shared by counterfactual siblings: same template and slots, another group.
+    axis, group : str or None
+        For example ``gender`` / ``woman``; both None where the set names no group.
+    messages : tuple of Message
+        What a chat model is sent. Empty where the texts of ``choices`` stand alone.
+    plain : str
+        What a base model is asked to continue. May be empty (choices that stand alone).
+    choices : mapping of str to str
+        Label to text, for ``choices`` sets; empty otherwise.
+    tags : mapping of str to str
+        Values of the probe's own slots and its declared tags (harm category, direction, ...).
+    """
+
+    id: str
+    probe_set: str
+    probe_set_digest: str
+    template_id: str
+    pair_id: str
+    axis: str | None
+    group: str | None
+    language: str
+    task: Task
+    messages: tuple[Message, ...]
+    plain: str
+    choices: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How text is sampled. ``temperature`` 0 is greedy; ``top_p`` 1 keeps the whole distribution."""
+
+    max_new_tokens: int
+    temperature: float
+    top_p: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """A request for one sample. ``id`` digests model, prompt, decoding, sample index and seed."""
+
+    id: str
+    prompt: Prompt
+    decoding: Decoding
+    sample_index: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class LikelihoodRequest:
+    """A request for log p(text of one choice | prompt). ``choice`` is the choice's label."""
+
+    id: str
+    prompt: Prompt
+    choice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One sampled output, or the error that came instead.
+
+    ``text`` is None exactly when ``error`` is set; an empty answer is ``""`` and no error.
+    ``finish`` is ``stop`` (the model ended) or ``length`` (cut at ``max_new_tokens``).
+    """
+
+    request_id: str
+    prompt_id: str
+    sample_index: int
+    text: str | None
+    finish: str | None = None
+    prompt_tokens: int = 0
+    new_tokens: int = 0
+    error: RequestError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Likelihood:
+    """Natural-log probability of one choice's text, summed over its ``tokens``, or the error."""
+
+    request_id: str
+    prompt_id: str
+    choice: str
+    logprob: float | None
+    tokens: int = 0
+    error: RequestError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One scorer's value for one generation.
+
+    ``value`` is None exactly when the scorer could not score, and then ``reason`` says why
+    (``error``, ``empty``, ``degenerate``, ``too_long``, ``not_loaded`` ...).
+    ``label`` is a scorer's category where it has one (``refusal``, ``compliance`` ...).
+    """
+
+    id: str
+    request_id: str
+    scorer: str
+    scorer_digest: str
+    value: float | None
+    label: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredSample:
+    """One generation's score beside the prompt it answers: what score metrics are made of."""
+
+    prompt: Prompt
+    sample_index: int
+    score: Score
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredChoices:
+    """The likelihoods of a prompt's choices, by label: what choice metrics are made of."""
+
+    prompt: Prompt
+    likelihoods: Mapping[str, Likelihood]
+
+
+@dataclass(frozen=True, slots=True)
+class WeightFile:
+    """One file of model weights: name within the model folder, size in bytes, full SHA-256."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What is known of the model under audit; ``unknown`` where nobody has said.
+
+    ``digest`` identifies the weights, the tokenizer, the chat format and the numerical setting:
+    two models with equal digests give the same results.
+    """
+
+    name: str
+    source: str
+    digest: str
+    kind: str
+    architecture: str = "unknown"
+    family: str = "unknown"
+    revision: str = "unknown"
+    parameters: int | None = None
+    licence: str = "unknown"
+    languages: tuple[str, ...] = ()
+    training_data: str = "unknown"
+    training_data_source: str = ""
+    weight_format: str = "unknown"
+    weights: tuple[WeightFile, ...] = ()
+    dtype: str = "unknown"
+    device: str = "unknown"
+    chat_format: str = "plain text"
+    chat_template: str = ""
+    context_length: int | None = None
+    likelihood_definition: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScorerFacts:
+    """What a scorer is and how wrong it is known to be.
+
+    ``card`` holds its measured error: for each evaluation set the figures and where they were
+    measured. ``higher_is`` says how to read the value (``worse``, ``better``, ``neutral``).
+    """
+
+    name: str
+    version: str
+    digest: str
+    construct: str
+    range: tuple[float, float]
+    higher_is: str
+    languages: tuple[str, ...]
+    licence: str
+    description: str
+    files: tuple[WeightFile, ...] = ()
+    card: Mapping[str, Any] = field(default_factory=dict)
+    threshold: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeSetFacts:
+    """A probe set's identity and datasheet, as the report prints it."""
+
+    id: str
+    digest: str
+    title: str
+    version: str
+    licence: str
+    language: str
+    construct: str
+    task: Task
+    axes: tuple[str, ...]
+    author: str
+    intended_use: str
+    known_limits: tuple[str, ...]
+    metrics: tuple[str, ...]
+    templates: int
+    prompts: int
+    datasheet: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """Point values of ``g`` parts and the cluster-bootstrap replicates around them.
+
+    Attributes
+    ----------
+    value : ndarray of float64, shape (g,)
+    replicates : ndarray of float64, shape (b, g)
+        Empty (b = 0) when fewer than 10 clusters forbid the bootstrap; then ``se`` and
+        ``clusters`` give a t interval on cluster means.
+    se : ndarray of float64, shape (g,)
+    clusters : int
+    """
+
+    value: NDArray[np.float64]
+    replicates: NDArray[np.float64]
+    se: NDArray[np.float64]
+    clusters: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What one metric makes of one probe set (and axis): a value per part, with its uncertainty.
+
+    ``parts`` are group names for a disparity, ``("all",)`` for a rate. ``observed`` is None and
+    ``reason`` set where the metric is undefined. ``lowest`` / ``highest`` are the distributions
+    with every missing outcome set to the value that makes the metric smallest / largest; None
+    when nothing is missing. ``detail`` has plain numbers for the report (per-group rates, k, ...).
+    """
+
+    metric: str
+    probe_set: str
+    axis: str | None
+    scorer: str | None
+    parts: tuple[str, ...]
+    observed: Distribution | None
+    n: int
+    n_missing: int
+    missing_reasons: Mapping[str, int] = field(default_factory=dict)
+    lowest: Distribution | None = None
+    highest: Distribution | None = None
+    reason: str | None = None
+    method: str = ""
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A value with its interval: what is printed for one part of a measurement."""
+
+    part: str
+    value: float | None
+    low: float | None
+    high: float | None
+    level: float
+    n: int
+    n_missing: int
+    clusters: int
+    method: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One policy check with its verdict and everything needed to defend it.
+
+    ``kind`` is ``ceiling`` (rate below ``margin``), or ``disparity`` (two-sided, within
+    ± ``margin`` around ``ideal``). ``estimate`` is the part that decided the verdict,
+    ``parts`` all of them. ``more_clusters`` and ``more_prompts`` say how much more data would
+    settle an inconclusive check. ``scorer_own`` is the scorer's own disparity for these groups.
+    """
+
+    check: str
+    title: str
+    kind: str
+    metric: str
+    probe_set: str
+    axis: str | None
+    scorer: str | None
+    margin: float | None
+    ideal: float
+    verdict: Verdict
+    reason: str
+    required: bool
+    why: str
+    estimate: Estimate | None = None
+    parts: tuple[Estimate, ...] = ()
+    p_value: float | None = None
+    p_adjusted: float | None = None
+    effect_size: float | None = None
+    effect_name: str = ""
+    scorer_own: float | None = None
+    more_clusters: int | None = None
+    more_prompts: int | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One generation chosen for the report, with what was sent and every score it got."""
+
+    request_id: str
+    probe_set: str
+    template_id: str
+    group: str | None
+    sent: str
+    text: str | None
+    error: str | None
+    scores: Mapping[str, Score]
+    chosen_because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many requests came to what. The states are disjoint and add up to ``requests``."""
+
+    requests: int
+    generations: int
+    likelihoods: int
+    errors: int
+    empty: int
+    degenerate: int
+    refusals: int
+    unscored: int
+    errors_by_kind: Mapping[str, int] = field(default_factory=dict)
+    prompts_by_set: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """When the run happened and what it took; the only facts that differ between two equal runs."""
+
+    started: str
+    finished: str
+    seconds: float
+    stage_seconds: Mapping[str, float] = field(default_factory=dict)
+    peak_memory_bytes: int | None = None
+    sessions: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One finished audit of one model: everything the report is rendered from."""
+
+    id: str
+    directory: str
+    command: str
+    config: Mapping[str, Any]
+    model: ModelFacts
+    environment: Mapping[str, str]
+    suite: Mapping[str, Any]
+    policy: Mapping[str, Any]
+    probe_sets: tuple[ProbeSetFacts, ...]
+    scorers: tuple[ScorerFacts, ...]
+    scorer_own: tuple[Measurement, ...]
+    counts: Counts
+    measured: tuple[tuple[Measurement, tuple[Estimate, ...]], ...]
+    findings: tuple[Finding, ...]
+    verdict: Verdict
+    examples: tuple[Example, ...]
+    timing: Timing
+    warnings: tuple[str, ...] = ()
