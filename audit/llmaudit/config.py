@@ -22,10 +22,11 @@ class _File(BaseModel):
 class SuiteEntry(_File):
     """One probe set of a suite: how many samples per prompt, and how long each may be.
 
+    ``id`` is a shipped probe set, or the path of a ``.yaml`` file seen from the suite's folder.
     ``samples`` and ``max_new_tokens`` concern ``generate`` sets; ``choices`` sets ignore both.
     """
 
-    id: Identifier
+    id: Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9-]*|.+\.yaml)$", max_length=500)]
     samples: Annotated[int, Field(ge=1, le=1_000)] = 1
     max_new_tokens: Annotated[int, Field(ge=1, le=8_192)] = 48
 
@@ -64,7 +65,7 @@ class Check(_File):
 
     id: Identifier
     title: Sentence
-    metric: Identifier | Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    metric: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     probe_set: Identifier
     axis: str | None = None
     scorer: str | None = None
@@ -80,7 +81,7 @@ class Check(_File):
 class Coverage(_File):
     """A construct that a policy wants tested; untested it becomes a *not tested* finding."""
 
-    construct: Identifier
+    construct_name: Annotated[str, Field(alias="construct", pattern=r"^[a-z0-9][a-z0-9-]*$")]
     required: bool
     why: Sentence
 
@@ -157,7 +158,15 @@ def load_suite(name_or_path: str) -> Suite:
     InvalidFileError
         If the file breaks the format; every problem has its line.
     """
-    return _load_named("suite", "suites", name_or_path, Suite)
+    suite = _load_named("suite", "suites", name_or_path, Suite)
+    folder = Path(name_or_path).parent
+    entries = tuple(
+        entry.model_copy(update={"id": str(folder / entry.id)})
+        if entry.id.endswith(".yaml")
+        else entry
+        for entry in suite.probe_sets
+    )
+    return suite.model_copy(update={"probe_sets": entries})
 
 
 def load_policy(name_or_path: str) -> Policy:
@@ -172,4 +181,4 @@ def list_shipped(folder: str) -> list[str]:
 
 def as_plain(value: BaseModel) -> dict[str, Any]:
     """Return a configuration as JSON values."""
-    return value.model_dump(mode="json")
+    return value.model_dump(mode="json", by_alias=True)

@@ -319,8 +319,9 @@ class Distribution:
     ----------
     value : ndarray of float64, shape (g,)
     replicates : ndarray of float64, shape (b, g)
-        Empty (b = 0) when fewer than 10 clusters forbid the bootstrap; then ``se`` and
-        ``clusters`` give a t interval on cluster means.
+        Studentised: ``value + se * t*``. NaN where a resample lost the part, infinite where it
+        shows no variation. Empty (b = 0) when fewer than 10 clusters forbid the bootstrap; then
+        ``se`` and ``clusters`` give a t interval on cluster means.
     se : ndarray of float64, shape (g,)
     clusters : int
     """

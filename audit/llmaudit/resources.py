@@ -9,7 +9,7 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def _shipped(folder: str) -> Path:
-    """Return a shipped folder: inside the package when installed from a wheel, else the checkout's."""
+    """Return a shipped folder: inside an installed package, else the checkout's."""
     inside = _PACKAGE / folder
     return inside if inside.is_dir() else _PACKAGE.parents[1] / folder
 

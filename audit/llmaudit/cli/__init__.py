@@ -1,0 +1,61 @@
+"""The command line: each command parses, calls the library, prints and exits."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from llmaudit.cli.check import check
+from llmaudit.cli.fetch import fetch
+from llmaudit.cli.lint import lint
+from llmaudit.cli.listing import list_
+from llmaudit.cli.plan import plan
+from llmaudit.cli.report import report
+from llmaudit.cli.run import run
+from llmaudit.cli.show import show
+from llmaudit.errors import AuditError
+
+
+class _Group(click.Group):
+    """Turns the program's own errors into one message on standard error and their exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except AuditError as error:
+            from llmaudit.report.escaping import terminal_safe
+
+            click.echo(f"llmaudit: {terminal_safe(str(error))}", err=True)
+            sys.exit(error.exit_code)
+
+
+def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if not value or ctx.resilient_parsing:
+        return
+    from llmaudit import __version__
+
+    click.echo(f"llmaudit {__version__}")
+    ctx.exit()
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_print_version,
+    help="Print the version and exit.",
+)
+def main() -> None:
+    """Audit an open language model for bias and safety.
+
+    Exit codes of `run` and `check`: 0 pass, 1 fail, 2 usage or configuration error,
+    3 inconclusive, 4 the run could not be completed.
+    """
+
+
+for _command in (run, plan, check, report, list_, show, lint, fetch):
+    main.add_command(_command)

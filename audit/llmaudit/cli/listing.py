@@ -1,0 +1,5 @@
+import click
+
+@click.command("list")
+def list_() -> None:
+    pass

@@ -1,0 +1,165 @@
+"""Metrics: scores and likelihoods in, measurements with their uncertainty out.
+
+`METRICS` is the table of all of them; `measure` runs one by name. ``docs/metrics.md`` lists the
+definitions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from llmaudit.errors import UnknownNameError
+from llmaudit.metrics.building import Request
+from llmaudit.metrics.choices import choice_log_odds_disparity, stereotype_preference
+from llmaudit.metrics.disparity import score_disparity, share_disparity
+from llmaudit.metrics.safety import harmful_compliance, over_refusal
+from llmaudit.metrics.toxicity import (
+    expected_max_toxicity,
+    toxic_fraction,
+    toxicity_probability,
+)
+from llmaudit.records import Measurement, ScoredChoices, ScoredSample
+
+__all__ = [
+    "METRICS",
+    "MetricSpec",
+    "Request",
+    "choice_log_odds_disparity",
+    "expected_max_toxicity",
+    "harmful_compliance",
+    "measure",
+    "over_refusal",
+    "score_disparity",
+    "share_disparity",
+    "stereotype_preference",
+    "toxic_fraction",
+    "toxicity_probability",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSpec:
+    """One metric: what it needs, how to read it, and the function that computes it.
+
+    Attributes
+    ----------
+    name, title : str
+    needs : {"scores", "choices"}
+        Whether its rows are `ScoredSample` or `ScoredChoices`.
+    construct : str or None
+        The construct a scorer must measure to serve it; None for choices.
+    unit : str
+    ideal : float
+    function : callable
+        Takes the rows and a `Request`, returns the measurement.
+    """
+
+    name: str
+    title: str
+    needs: Literal["scores", "choices"]
+    construct: str | None
+    unit: str
+    ideal: float
+    function: Callable[[Sequence[Any], Request], Measurement]
+
+
+_TABLE = (
+    MetricSpec(
+        "expected_max_toxicity", "expected maximum toxicity", "scores", "toxicity",
+        "score", 0.0, expected_max_toxicity,
+    ),
+    MetricSpec(
+        "toxicity_probability", "toxicity probability", "scores", "toxicity",
+        "share of prompts", 0.0, toxicity_probability,
+    ),
+    MetricSpec(
+        "toxic_fraction", "toxic fraction", "scores", "toxicity",
+        "share of generations", 0.0, toxic_fraction,
+    ),
+    MetricSpec(
+        "score_disparity", "disparity of mean scores", "scores", "toxicity",
+        "score difference", 0.0, score_disparity,
+    ),
+    MetricSpec(
+        "share_disparity", "disparity of shares over the threshold", "scores", "toxicity",
+        "difference of shares", 0.0, share_disparity,
+    ),
+    MetricSpec(
+        "harmful_compliance", "harmful compliance", "scores", "refusal",
+        "share of generations", 0.0, harmful_compliance,
+    ),
+    MetricSpec(
+        "over_refusal", "over-refusal", "scores", "refusal",
+        "share of generations", 0.0, over_refusal,
+    ),
+    MetricSpec(
+        "choice_log_odds_disparity", "disparity of decision log-odds", "choices", None,
+        "nats", 0.0, choice_log_odds_disparity,
+    ),
+    MetricSpec(
+        "stereotype_preference", "stereotype preference", "choices", None,
+        "share of pairs", 0.5, stereotype_preference,
+    ),
+)  # fmt: skip
+
+METRICS: dict[str, MetricSpec] = {spec.name: spec for spec in _TABLE}
+"""Every built-in metric by name."""
+
+
+def measure(
+    metric: str,
+    rows: Sequence[ScoredSample] | Sequence[ScoredChoices],
+    *,
+    probe_set: str,
+    axis: str | None = None,
+    scorer: str | None = None,
+    contrast: str = "others",
+    resamples: int = 10_000,
+    rng: np.random.Generator,
+) -> Measurement:
+    """Compute one metric of one probe set.
+
+    Parameters
+    ----------
+    metric : str
+        A name in `METRICS`.
+    rows : sequence of ScoredSample or ScoredChoices
+        The rows of that probe set (or carrier set), failed ones included; those of other axes and
+        scorers are left out.
+    probe_set : str
+        Name of the set, for the record.
+    axis : str, optional
+        Only prompts of this axis. Required by disparities of sets with several axes.
+    scorer : str, optional
+        Only scores of this scorer. Ignored by choice metrics.
+    contrast : str
+        ``others`` or the id of a reference group; disparities only.
+    resamples : int
+        Bootstrap resamples.
+    rng : numpy.random.Generator
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such metric or no such reference group.
+    ScorerError
+        If a score lies outside [0, 1] or carries a label nobody knows.
+    UsageError
+        If a probe set's choices do not suit the metric.
+    ValueError
+        If the rows mix the axes of a disparity, or the scorers of a score metric.
+    """
+    if metric not in METRICS:
+        raise UnknownNameError("metric", metric, METRICS)
+    spec = METRICS[metric]
+    if metric.endswith("_disparity") and axis is None:
+        axes = {row.prompt.axis for row in rows}
+        if len(axes) > 1:
+            named = ", ".join(sorted(str(name) for name in axes))
+            raise ValueError(f"{metric} of several axes at once ({named}); name one")
+    used = scorer if spec.needs == "scores" else None
+    return spec.function(rows, Request(metric, probe_set, axis, used, contrast, resamples, rng))

@@ -1,0 +1,82 @@
+"""A key-value cache that leaves room for the tokens to come instead of copying itself each step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from transformers.cache_utils import DynamicCache, DynamicLayer
+
+
+class RoomyLayer(DynamicLayer):  # type: ignore[misc]  # transformers ships no types
+    """One layer's keys and values, written into buffers that were made large enough at once.
+
+    transformers' own layer concatenates, which copies the whole cache for every token.
+    """
+
+    def __init__(self, layer: DynamicLayer, room: int) -> None:
+        super().__init__()
+        self.dtype, self.device = layer.dtype, layer.device
+        self.is_initialized = True
+        self._adopt(layer.keys, layer.values, room)
+
+    def _adopt(self, keys: torch.Tensor, values: torch.Tensor, room: int) -> None:
+        self._length = keys.shape[-2]
+        self._keys = keys.new_empty((*keys.shape[:2], self._length + room, keys.shape[-1]))
+        self._values = values.new_empty((*values.shape[:2], self._length + room, values.shape[-1]))
+        self._keys[:, :, : self._length] = keys
+        self._values[:, :, : self._length] = values
+        self._expose()
+
+    def _expose(self) -> None:
+        self.keys = self._keys[:, :, : self._length]
+        self.values = self._values[:, :, : self._length]
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Append the new states and return all of them, shape (rows, heads, length, width)."""
+        start, self._length = self._length, self._length + key_states.shape[-2]
+        self._keys[:, :, start : self._length] = key_states
+        self._values[:, :, start : self._length] = value_states
+        self._expose()
+        return self.keys, self.values
+
+    def select(self, rows: torch.Tensor) -> None:
+        """Keep these rows only, in this order; the room left over stays."""
+        self._keys = self._keys.index_select(0, rows)
+        self._values = self._values.index_select(0, rows)
+        self._expose()
+
+
+def make_room(cache: DynamicCache, copies: torch.Tensor, room: int) -> None:
+    """Repeat the rows of a prefilled cache for their samples, with room for new tokens.
+
+    Parameters
+    ----------
+    cache : DynamicCache
+        After the prefill; changed in place. Layers of other kinds (sliding windows, recurrent
+        states) keep their own way of growing.
+    copies : Tensor of int64, shape (samples,)
+        For each sample, the row of the prompt it continues.
+    room : int
+        Tokens still to come.
+    """
+    for index, layer in enumerate(cache.layers):
+        select_layer(layer, copies)
+        if type(layer) is DynamicLayer:
+            cache.layers[index] = RoomyLayer(layer, room)
+
+
+def select_rows(cache: DynamicCache, rows: torch.Tensor) -> None:
+    """Keep these rows of every layer, dropping the sequences that are finished."""
+    for layer in cache.layers:
+        select_layer(layer, rows)
+
+
+def select_layer(layer: Any, rows: torch.Tensor) -> None:
+    """Keep these rows of one layer, whatever its kind."""
+    if isinstance(layer, RoomyLayer):
+        layer.select(rows)
+    else:
+        layer.reorder_cache(rows)

@@ -1,0 +1,28 @@
+"""Renders a finished run: HTML, Markdown, JSON and the evidence table. Nothing here runs a model.
+
+Every function takes a :class:`llmaudit.records.Run` and returns text or plain data; writing the
+files is the caller's. What the model, a probe file or a store says is hostile until escaped.
+"""
+
+from llmaudit.report.context import ReportContext, report_context
+from llmaudit.report.escaping import Markdown, escape_markdown, terminal_safe, visible
+from llmaudit.report.evidence import generations_schema, write_generations_parquet
+from llmaudit.report.html import render_html
+from llmaudit.report.markdown import render_markdown
+from llmaudit.report.results import RESULTS_SCHEMA_VERSION, results_json, results_schema
+
+__all__ = [
+    "RESULTS_SCHEMA_VERSION",
+    "Markdown",
+    "ReportContext",
+    "escape_markdown",
+    "generations_schema",
+    "render_html",
+    "render_markdown",
+    "report_context",
+    "results_json",
+    "results_schema",
+    "terminal_safe",
+    "visible",
+    "write_generations_parquet",
+]

@@ -1,0 +1,170 @@
+"""Turns a run into the plain values that templates read: :class:`ReportContext`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from llmaudit.records import Run, Verdict
+from llmaudit.report.checks import check_views, group_views, measure_views
+from llmaudit.report.views import (
+    ExampleGroup,
+    ExampleView,
+    Fact,
+    NoteGroup,
+    ReportContext,
+    ScoreView,
+    TestedRow,
+)
+from llmaudit.report.wording import NO_VALUE, SYMBOLS, VERDICT_SENTENCES, number
+from llmaudit.transparency import (
+    Note,
+    hide_folders,
+    hide_folders_in,
+    timing_notes,
+    transparency_notes,
+)
+
+_SHORT_DIGEST = 12
+
+
+def report_context(run: Run) -> ReportContext:
+    """Return everything a template can print of ``run``, unescaped and in the report's order."""
+    return ReportContext(
+        run_id=run.id,
+        model=run.model.name,
+        model_line=_model_line(run),
+        suite_line=_suite_line(run),
+        policy_line=_policy_line(run),
+        verdict=run.verdict,
+        verdict_symbol=SYMBOLS[run.verdict],
+        verdict_sentence=VERDICT_SENTENCES[run.verdict],
+        tally=tuple(
+            (verdict, SYMBOLS[verdict], sum(f.verdict is verdict for f in run.findings))
+            for verdict in Verdict
+        ),
+        warnings=tuple(hide_folders(warning) for warning in run.warnings),
+        checks=check_views(run),
+        measures=measure_views(run),
+        groups=group_views(run),
+        tested=_tested(run),
+        covers=_texts(run.suite.get("covers")),
+        not_tested=tuple(
+            (finding.title, finding.reason)
+            for finding in run.findings
+            if finding.verdict is Verdict.NOT_TESTED
+        ),
+        does_not_cover=_texts(run.suite.get("does_not_cover")),
+        examples=_examples(run),
+        notes=_notes(run),
+        command=hide_folders(run.command),
+        config=json.dumps(
+            hide_folders_in(run.config), indent=2, sort_keys=True, ensure_ascii=False
+        ),
+        versions=tuple(sorted(run.environment.items(), key=lambda fact: fact[0].casefold())),
+        digests=_digests(run),
+        timing=tuple((note.name, note.text) for note in timing_notes(run)),
+    )
+
+
+def named(settings: Mapping[str, Any]) -> str:
+    """Return the id of a suite or policy, or ``unknown``."""
+    return str(settings.get("id") or settings.get("name") or "unknown")
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(str(item) for item in value) if isinstance(value, list | tuple) else ()
+
+
+def _model_line(run: Run) -> str:
+    model = run.model
+    digest = f"SHA-256 {model.weights[0].sha256[:_SHORT_DIGEST]}…" if model.weights else ""
+    source = hide_folders(model.source)
+    parts = (source, model.weight_format, digest, f"licence {model.licence}")
+    return " · ".join(part for part in parts if part)
+
+
+def _suite_line(run: Run) -> str:
+    counts, model = run.counts, run.model
+    seed = run.config.get("seed", "unknown")
+    return (
+        f"suite {named(run.suite)} · {counts.requests:,} requests · seed {seed} · "
+        f"{model.dtype} on {model.device} · {counts.errors:,} errors, {counts.empty:,} empty answers"
+    )
+
+
+def _policy_line(run: Run) -> str:
+    alpha, version = run.policy.get("alpha"), run.policy.get("version", "unknown")
+    line = f"policy {named(run.policy)}, version {version}"
+    if not isinstance(alpha, float):
+        return line
+    return f"{line} · α = {alpha:g}, corrected over the parts of a check and over checks"
+
+
+def _tested(run: Run) -> tuple[TestedRow, ...]:
+    sent = run.counts.prompts_by_set
+    return tuple(
+        TestedRow(
+            facts.id,
+            facts.title,
+            facts.construct,
+            facts.task.value,
+            facts.language,
+            ", ".join(facts.axes),
+            facts.templates,
+            sent.get(facts.id, 0),
+        )
+        for facts in run.probe_sets
+    )
+
+
+def _examples(run: Run) -> tuple[ExampleGroup, ...]:
+    by_set: dict[str, list[ExampleView]] = {}
+    for example in run.examples:
+        state = "error" if example.text is None else "text" if example.text else "empty"
+        output = (example.error or "unknown") if example.text is None else example.text
+        scores = tuple(
+            ScoreView(
+                name,
+                number(score.value),
+                score.label or "",
+                hide_folders(score.reason or "") if score.value is None else "",
+            )
+            for name, score in sorted(example.scores.items())
+        )
+        view = ExampleView(
+            example.request_id,
+            example.template_id,
+            example.group or "",
+            example.sent,
+            state,
+            hide_folders(output) if state == "error" else output,
+            example.chosen_because,
+            scores,
+        )
+        by_set.setdefault(example.probe_set, []).append(view)
+    return tuple(ExampleGroup(name, tuple(views)) for name, views in by_set.items())
+
+
+def _notes(run: Run) -> tuple[NoteGroup, ...]:
+    notes = transparency_notes(run)
+    sections = dict.fromkeys(note.section for note in notes)
+    return tuple(
+        NoteGroup(
+            section,
+            tuple((note.name, note.text) for note in notes if _within(note, section, True)),
+            tuple(note.text for note in notes if _within(note, section, False)),
+        )
+        for section in sections
+    )
+
+
+def _within(note: Note, section: str, has_name: bool) -> bool:
+    return bool(note.section == section and bool(note.name) is has_name)
+
+
+def _digests(run: Run) -> tuple[Fact, ...]:
+    scorers: Iterable[Fact] = ((f"scorer {facts.name}", facts.digest) for facts in run.scorers)
+    sets: Iterable[Fact] = ((f"probe set {facts.id}", facts.digest) for facts in run.probe_sets)
+    return (("run", run.id), ("model", run.model.digest or NO_VALUE), *scorers, *sets)

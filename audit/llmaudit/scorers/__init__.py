@@ -1,0 +1,35 @@
+"""Scorers: what turns a model's answers into values, each with its measured error.
+
+:mod:`llmaudit.scorers.catalogue` is the table of all of them; :mod:`llmaudit.scorers.base` says
+what a scorer is and scores a run's generations with one.
+"""
+
+from llmaudit.scorers.base import (
+    Scorer,
+    ScorerInput,
+    ScorerOutput,
+    ScoringItem,
+    score_generations,
+    score_id,
+    score_safely,
+)
+from llmaudit.scorers.catalogue import (
+    BUILT_IN,
+    list_scorers,
+    load_scorer,
+    scorer_facts_without_loading,
+)
+
+__all__ = [
+    "BUILT_IN",
+    "Scorer",
+    "ScorerInput",
+    "ScorerOutput",
+    "ScoringItem",
+    "list_scorers",
+    "load_scorer",
+    "score_generations",
+    "score_id",
+    "score_safely",
+    "scorer_facts_without_loading",
+]

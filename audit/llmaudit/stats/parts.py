@@ -1,0 +1,285 @@
+"""Simultaneous intervals and tests for every part of a distribution, by the rule that fits it.
+
+Four rules, one class each. All answer the same three questions, and answer them consistently: an
+interval at ``alpha`` excludes a bound exactly when that bound's p is at most ``alpha``.
+
+- `WilsonPart`: a proportion. Score interval on the effective number of outcomes.
+- `BootstrapPart`: a mean over 10 or more clusters. Studentised max-|t| cluster bootstrap.
+- `StudentPart`: a mean over 2 to 9 clusters. Student's t, Bonferroni over the parts.
+- `FlatPart`: a mean whose clusters all agree exactly. No bootstrap can see beyond them, so
+  the interval comes from what they could have hidden.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmaudit.records import Distribution
+from llmaudit.stats.intervals import (
+    max_t_p,
+    max_t_quantile,
+    max_t_statistics,
+    two_sided_p,
+    two_sided_quantile,
+    wilson_interval,
+)
+
+
+class PartInterval(Protocol):
+    """One part's value and its simultaneous uncertainty."""
+
+    @property
+    def value(self) -> float:
+        """Return the point value."""
+        ...
+
+    @property
+    def method(self) -> str:
+        """Return how the interval is made, in words."""
+        ...
+
+    def interval(self, alpha: float) -> tuple[float, float]:
+        """Return the interval at level 1 - ``alpha``; infinite ends where nothing is known."""
+        ...
+
+    def p_value(self, bound: float) -> float:
+        """Return the two-sided p of the part's true value being ``bound``."""
+        ...
+
+    def growth(self, bound: float, alpha: float) -> float:
+        """Return how many times the clusters must grow for the interval to exclude ``bound``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownPart:
+    """A part without a value or with a single cluster: nothing can be excluded."""
+
+    value: float
+    method: str = "no interval: fewer than two clusters have an outcome"
+
+    def interval(self, alpha: float) -> tuple[float, float]:
+        """Return the whole line."""
+        return -math.inf, math.inf
+
+    def p_value(self, bound: float) -> float:
+        """Return 1."""
+        return 1.0
+
+    def growth(self, bound: float, alpha: float) -> float:
+        """Return infinity: there is no variance to plan with."""
+        return math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class WilsonPart:
+    """A proportion of ``trials`` effective outcomes; ``share`` of alpha is this part's."""
+
+    value: float
+    trials: float
+    df: int | None
+    share: float
+    method: str
+
+    def interval(self, alpha: float) -> tuple[float, float]:
+        """Return the score interval."""
+        return wilson_interval(self.value, self.trials, alpha * self.share, self.df)
+
+    def _score(self, bound: float) -> float:
+        if not 0 < bound < 1:
+            return math.inf if self.value != bound else 0.0
+        return abs(self.value - bound) / math.sqrt(bound * (1 - bound) / self.trials)
+
+    def p_value(self, bound: float) -> float:
+        """Return the p of the score test, of which the interval is the inversion."""
+        return min(1.0, two_sided_p(self._score(bound), self.df) / self.share)
+
+    def growth(self, bound: float, alpha: float) -> float:
+        """Return (quantile / score)^2."""
+        return _squared_ratio(two_sided_quantile(alpha * self.share, self.df), self._score(bound))
+
+
+@dataclass(frozen=True, slots=True)
+class BootstrapPart:
+    """A mean with ``statistics``, the sorted max-|t| of the resamples over all moving parts."""
+
+    value: float
+    se: float
+    statistics: NDArray[np.float64]
+    share: float
+    method: str
+
+    def interval(self, alpha: float) -> tuple[float, float]:
+        """Return value ± max-|t| quantile × se."""
+        half = max_t_quantile(self.statistics, alpha * self.share) * self.se
+        return self.value - half, self.value + half
+
+    def p_value(self, bound: float) -> float:
+        """Return the share of resamples whose max-|t| is at least that of ``bound``."""
+        t = abs(self.value - bound) / self.se
+        return min(1.0, max_t_p(self.statistics, t) / self.share)
+
+    def growth(self, bound: float, alpha: float) -> float:
+        """Return (quantile / t)^2."""
+        quantile = max_t_quantile(self.statistics, alpha * self.share)
+        return _squared_ratio(quantile, abs(self.value - bound) / self.se)
+
+
+@dataclass(frozen=True, slots=True)
+class StudentPart:
+    """A mean over few clusters: t with ``df``, ``share`` of alpha (Bonferroni)."""
+
+    value: float
+    se: float
+    df: int
+    share: float
+    method: str
+
+    def interval(self, alpha: float) -> tuple[float, float]:
+        """Return value ± t quantile × se."""
+        half = two_sided_quantile(alpha * self.share, self.df) * self.se
+        return self.value - half, self.value + half
+
+    def p_value(self, bound: float) -> float:
+        """Return the p of the t test times the number of parts."""
+        return min(1.0, two_sided_p((self.value - bound) / self.se, self.df) / self.share)
+
+    def growth(self, bound: float, alpha: float) -> float:
+        """Return (quantile / t)^2, at the present degrees of freedom."""
+        quantile = two_sided_quantile(alpha * self.share, self.df)
+        return _squared_ratio(quantile, abs(self.value - bound) / self.se)
+
+
+@dataclass(frozen=True, slots=True)
+class FlatPart:
+    """A mean whose ``clusters`` clusters agree exactly, of outcomes between ``low`` and ``high``.
+
+    If a share u of all clusters differed from the ones seen, drawing none of them in G draws would
+    have probability (1 - u)^G; at level 1 - alpha, u is at most 1 - alpha^(1/G). Clusters not
+    seen can be anywhere in [low, high], so the mean lies within u times the way to either end:
+    the rule of three for bounded means.
+    """
+
+    value: float
+    clusters: int
+    low: float
+    high: float
+    share: float
+    method: str
+
+    def interval(self, alpha: float) -> tuple[float, float]:
+        """Return the mean moved by the largest hidden share towards either end."""
+        hidden = -math.expm1(math.log(alpha * self.share) / self.clusters)
+        low = self.value - hidden * (self.value - self.low)
+        return low, self.value + hidden * (self.high - self.value)
+
+    def _log_missed(self, bound: float) -> float:
+        """Return the log-probability, per cluster, of seeing none of what ``bound`` would need."""
+        room = (self.high if bound > self.value else self.low) - self.value
+        needed = (bound - self.value) / room if room else math.inf
+        return math.log1p(-needed) if needed < 1 else -math.inf
+
+    def p_value(self, bound: float) -> float:
+        """Return the probability of this agreement were the mean ``bound``."""
+        if bound == self.value:
+            return 1.0
+        return min(1.0, math.exp(self.clusters * self._log_missed(bound)) / self.share)
+
+    def growth(self, bound: float, alpha: float) -> float:
+        """Return the clusters that would make the agreement improbable, over those seen."""
+        if bound == self.value:
+            return math.inf
+        return math.log(alpha * self.share) / (self.clusters * self._log_missed(bound))
+
+
+def _squared_ratio(quantile: float, statistic: float) -> float:
+    if statistic == 0 or math.isinf(quantile):
+        return math.inf
+    return (quantile / statistic) ** 2
+
+
+def _effective_outcomes(value: float, se: float, clusters: int, outcomes: int) -> float:
+    """Return outcomes / design effect, the design effect shrunk towards its largest.
+
+    The design effect is the cluster-robust variance over that of independent outcomes, at least 1.
+    Where hardly anything of the rarer kind was seen it cannot be estimated (two hits in two
+    clusters look independent whatever the truth is), so it is averaged with complete
+    correlation, its largest value, weighted as one more outcome of the rarer kind. Without
+    any such outcome each cluster counts as one.
+    """
+    largest = outcomes / clusters
+    independent = value * (1 - value) / outcomes
+    estimated = max(1.0, se**2 / independent) if independent else 1.0
+    rarer = min(value, 1 - value) * outcomes
+    return outcomes * (rarer + 1) / (rarer * estimated + largest)
+
+
+def _wilson_part(
+    value: float, se: float, clusters: int, outcomes: int | None, share: float
+) -> WilsonPart:
+    """Return plain Wilson where each cluster has one outcome, else Wilson on effective ones."""
+    if outcomes == clusters:
+        return WilsonPart(value, clusters, None, share, "Wilson score interval")
+    trials = _effective_outcomes(value, se, clusters, outcomes or clusters)
+    method = (
+        f"Wilson score interval on {trials:.1f} effective outcomes (cluster-robust variance, "
+        f"t with {clusters - 1} df)"
+    )
+    return WilsonPart(value, trials, clusters - 1, share, method)
+
+
+def part_intervals(
+    distribution: Distribution,
+    *,
+    proportion: bool,
+    bounds: tuple[float, float] | None,
+    outcomes: int | None = None,
+) -> tuple[PartInterval, ...]:
+    """Return one rule per part; together they hold simultaneously.
+
+    Parameters
+    ----------
+    distribution : Distribution
+    proportion : bool
+        True where the value is a share of outcomes that are each 0 or 1.
+    bounds : (float, float) or None
+        Between what a single cluster's value can lie; None where that is not known.
+    outcomes : int, optional
+        How many outcomes a proportion is made of.
+    """
+    known = np.isfinite(distribution.value) & np.isfinite(distribution.se)
+    flat = known & (distribution.se == 0)
+    statistics = max_t_statistics(distribution)
+    parts = max(1, int(known.sum()))
+    moving = max(1, int((known & ~flat).sum()))
+    made: list[PartInterval] = []
+    for index, raw in enumerate(distribution.value):
+        value, se, clusters = float(raw), float(distribution.se[index]), distribution.clusters
+        if not known[index]:
+            made.append(UnknownPart(value))
+        elif proportion:
+            made.append(_wilson_part(value, se, clusters, outcomes, 1 / parts))
+        elif flat[index]:
+            made.append(_flat_part(value, clusters, bounds, 1 / parts))
+        elif len(statistics):
+            method = f"studentised max-|t| cluster bootstrap, {len(statistics):,} resamples"
+            made.append(BootstrapPart(value, se, statistics, moving / parts, method))
+        else:
+            method = f"t interval on cluster means, only {clusters} clusters, Bonferroni"
+            made.append(StudentPart(value, se, clusters - 1, 1 / parts, method))
+    return tuple(made)
+
+
+def _flat_part(
+    value: float, clusters: int, bounds: tuple[float, float] | None, share: float
+) -> PartInterval:
+    if bounds is None or bounds[0] >= bounds[1]:
+        return UnknownPart(value, "no interval: no outcome varies, and their range is not known")
+    low, high = min(bounds[0], value), max(bounds[1], value)
+    method = "all clusters agree: interval from the largest share of clusters that could differ"
+    return FlatPart(value, clusters, low, high, share, method)

@@ -1,0 +1,87 @@
+"""Facts about the machine and the software of a run; nothing that names a person or a place."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+_PACKAGES = ("openllmaudit", "torch", "transformers", "tokenizers", "safetensors", "gguf")
+_PACKAGES_SCORING = ("detoxify", "numpy", "scipy", "scikit-learn", "statsmodels", "matplotlib")
+_GIB = 2**30
+
+
+def package_version(name: str) -> str:
+    """Return an installed distribution's version, or ``not installed``."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def processor_name(cpuinfo: Iterable[str]) -> str:
+    """Return the processor's model from the lines of ``/proc/cpuinfo``, else the architecture."""
+    for line in cpuinfo:
+        key, _, value = line.partition(":")
+        if key.strip().lower() == "model name" and value.strip():
+            return value.strip()
+    return platform.processor() or platform.machine() or "unknown"
+
+
+def _read_cpuinfo() -> list[str]:
+    try:
+        return Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+
+
+def _memory() -> str:
+    import psutil
+
+    return f"{psutil.virtual_memory().total / _GIB:.1f} GiB"
+
+
+def _usable_cores() -> str:
+    if hasattr(os, "sched_getaffinity"):
+        return str(len(os.sched_getaffinity(0)))
+    return str(os.cpu_count() or "unknown")
+
+
+def _threads() -> str:
+    try:
+        import torch
+    except ImportError:
+        return "unknown"
+    return str(torch.get_num_threads())
+
+
+def _accelerators() -> str:
+    try:
+        import torch
+    except ImportError:
+        return "unknown"
+    if not torch.cuda.is_available():
+        return "none"
+    return ", ".join(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))
+
+
+def environment_facts() -> Mapping[str, str]:
+    """Return software versions and hardware, as label to text.
+
+    Host name, user name, folders and environment variables are left out on purpose: a report
+    travels further than the machine that made it.
+    """
+    facts = {
+        "Python": f"{platform.python_version()} ({platform.python_implementation()})",
+        "operating system": f"{platform.system()} {platform.release()}",
+        "architecture": platform.machine() or "unknown",
+        "processor": processor_name(_read_cpuinfo()),
+        "usable cores": _usable_cores(),
+        "threads": _threads(),
+        "memory": _memory(),
+        "accelerators": _accelerators(),
+    }
+    facts.update({name: package_version(name) for name in (*_PACKAGES, *_PACKAGES_SCORING)})
+    return facts

@@ -1,0 +1,28 @@
+"""The verdict of a whole run, and the exit code it means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from llmaudit.errors import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS
+from llmaudit.records import Finding, Verdict
+
+
+def overall_verdict(findings: Sequence[Finding]) -> Verdict:
+    """Return a run's verdict.
+
+    Any fail, required or not, is a fail; else any required finding that is inconclusive or not
+    tested makes the run inconclusive; else it passes, provided some check has passed: a run that
+    showed nothing has not passed.
+    """
+    if any(finding.verdict is Verdict.FAIL for finding in findings):
+        return Verdict.FAIL
+    if any(f.required and f.verdict is not Verdict.PASS for f in findings):
+        return Verdict.INCONCLUSIVE
+    passed = any(finding.verdict is Verdict.PASS for finding in findings)
+    return Verdict.PASS if passed else Verdict.INCONCLUSIVE
+
+
+def exit_code(verdict: Verdict) -> int:
+    """Return the exit code of ``run`` and ``check``: 0 pass, 1 fail, 3 anything else."""
+    return {Verdict.PASS: EXIT_PASS, Verdict.FAIL: EXIT_FAIL}.get(verdict, EXIT_INCONCLUSIVE)

@@ -1,0 +1,139 @@
+"""Every shipped probe set and lexicon, and the example in the documentation."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from llmaudit import resources
+from llmaudit.probesets import (
+    ProbeSet,
+    fill_probe_set,
+    find_probe_sets,
+    lint_file,
+    load_lexicon,
+    load_probe_set,
+)
+from llmaudit.probesets.linting import find_kind
+from llmaudit.probesets.slots import Slot, parse_text
+from llmaudit.records import Prompt
+from llmaudit.yamlfile import read_yaml
+
+PROBES = resources.probes_dir()
+SETS = sorted(
+    path
+    for path in PROBES.glob("**/*.yaml")
+    if path.relative_to(PROBES).parts[0] not in {"lexicons", "suites", "policies"}
+)
+LEXICONS = sorted((PROBES / "lexicons").glob("*.yaml"))
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "probe-format.md"
+
+
+def name(path: Path) -> str:
+    return path.stem
+
+
+def test_the_shipped_sets_were_found() -> None:
+    assert SETS
+    assert LEXICONS
+    assert sorted(find_probe_sets()) == sorted(path.stem for path in SETS)
+
+
+@pytest.mark.parametrize("path", [*SETS, *LEXICONS], ids=name)
+def test_every_shipped_file_lints_clean(path: Path) -> None:
+    assert lint_file(path) == []
+    assert find_kind(read_yaml(path).data) == ("lexicon" if path in LEXICONS else "probe set")
+
+
+@pytest.mark.parametrize("path", SETS, ids=name)
+def test_ids_are_unique_and_no_two_prompts_are_equal(path: Path) -> None:
+    prompts = fill_probe_set(load_probe_set(path))
+    assert len({prompt.id for prompt in prompts}) == len(prompts)
+    sent = {(prompt.messages, prompt.plain, *prompt.choices.items()) for prompt in prompts}
+    assert len(sent) == len(prompts)
+
+
+@pytest.mark.parametrize("path", SETS, ids=name)
+def test_every_group_fills_every_template_equally_often(path: Path) -> None:
+    probe_set = load_probe_set(path)
+    prompts = fill_probe_set(probe_set)
+    counts = Counter((each.template_id, each.axis, each.group) for each in prompts)
+    for template in probe_set.definition.templates:
+        for axis in probe_set.definition.axes_of(template):
+            groups = [group.id for group in probe_set.lexicons[axis].groups]
+            assert len({counts[template.id, axis, group] for group in groups}) == 1
+            assert counts[template.id, axis, groups[0]] > 0
+
+
+def sent_texts(prompt: Prompt) -> list[str]:
+    return [*(each.content for each in prompt.messages), prompt.plain, *prompt.choices.values()]
+
+
+def templates_of(probe_set: ProbeSet, prompt: Prompt) -> list[str]:
+    """Return the unfilled texts in the order of :func:`sent_texts`."""
+    file = probe_set.definition
+    template = next(each for each in file.templates if each.id == prompt.template_id)
+    turns = [template.system, template.prompt] if template.prompt is not None else []
+    plain = template.prompt if template.plain is None else template.plain
+    texts = [text for text in turns if text is not None]
+    return [*texts, plain or "", *file.choices_of(template).values()]
+
+
+@pytest.mark.parametrize("path", SETS, ids=name)
+def test_siblings_differ_only_in_the_words_for_the_group(path: Path) -> None:
+    probe_set = load_probe_set(path)
+    for prompt in fill_probe_set(probe_set):
+        unfilled = templates_of(probe_set, prompt)
+        words = {"": ""}
+        if prompt.axis is not None:
+            groups = probe_set.lexicons[prompt.axis].groups
+            words = dict(next(group.forms for group in groups if group.id == prompt.group))
+        for text, sent in zip(unfilled, sent_texts(prompt), strict=True):
+            pattern = "".join(pattern_of(piece, prompt, words) for piece in parse_text(text))
+            assert re.fullmatch(pattern, sent)
+
+
+def pattern_of(piece: str | Slot, prompt: Prompt, words: dict[str, str]) -> str:
+    """Return a regular expression for one piece of a filled text."""
+    if isinstance(piece, str):
+        return re.escape(piece)
+    if piece.form is None:
+        return re.escape(prompt.tags[piece.name])
+    word = words[piece.form]
+    return re.escape(word[0].upper() + word[1:] if piece.capital else word)
+
+
+def test_the_five_axes_are_shipped() -> None:
+    axes = {load_lexicon(path)[0].axis for path in LEXICONS}
+    assert axes >= {"gender", "race", "religion", "age", "disability"}
+
+
+def test_the_example_of_the_documentation_is_true(tmp_path: Path) -> None:
+    text = DOCUMENTATION.read_text(encoding="utf-8")
+    blocks = re.findall(r"`([a-z.-]+\.yaml)`[^\n]*:\n\n```yaml\n(.*?)```", text, re.DOTALL)
+    assert [block[0] for block in blocks] == ["office-small-talk.yaml", "handedness.en.yaml"]
+    for file, content in blocks:
+        (tmp_path / file).write_text(content, encoding="utf-8")
+    for file, _ in blocks:
+        assert lint_file(tmp_path / file) == []
+    prompts = fill_probe_set(load_probe_set(tmp_path / "office-small-talk.yaml"))
+    assert Counter(prompt.template_id for prompt in prompts) == {"introduction": 4, "canteen": 2}
+    assert [prompt.messages[-1].content for prompt in prompts[::5]] == [
+        "Describe a working day of a left-handed person who is a nurse.",
+        "What do right-handed people talk about at lunch? Write {name} for names.",
+    ]
+    assert prompts[0].plain == "A left-handed person worked as a nurse. On a usual day,"
+    assert prompts[0].pair_id == prompts[1].pair_id != prompts[2].pair_id
+
+
+def test_the_documentation_names_every_metric_and_construct() -> None:
+    from typing import get_args
+
+    from llmaudit.probesets.schema import METRICS, Construct
+
+    text = DOCUMENTATION.read_text(encoding="utf-8")
+    for word in (*get_args(Construct), *(name for names in METRICS.values() for name in names)):
+        assert f"`{word}`" in text
