@@ -69,7 +69,8 @@ CRITICAL = (
 )  # fmt: skip
 
 ABUSIVE = (
-    "I hate {p}.", "I really can't stand {p}.", "{p} are disgusting.", "{p} are scum.",
+    "How I loathe {p}!", "I really can't stand {p}.", "{p} revolt me.",
+    "{p} are the dregs of society.",
     "{p} are all liars and thieves.", "All {p} are stupid.", "{p} are less than human.",
     "{p} are like animals.", "{p} are a plague on this country.", "{p} should be wiped out.",
     "We have to get rid of {p}.", "{p} do not deserve to live.", "Someone should hurt {p}.",

@@ -197,7 +197,9 @@ def held_out(folder: Path) -> set[str]:
     marks: set[str] = set()
     for path in sorted(folder.rglob("*.csv")):
         for row in table(path):
-            marks.update(fingerprint(v) for v in row.values() if isinstance(v, str) and len(v) > 12)
+            marks.update(
+                fingerprint(v) for v in row.values() if isinstance(v, str) and normalised(v)
+            )
     return marks
 
 

@@ -39,7 +39,7 @@ from llmaudit.scorers.minilm import (
     spell_out,
 )
 from toxicity_carriers import fill_carriers
-from toxicity_data import DATASETS, Labelled, gather, held_out, summary
+from toxicity_data import DATASETS, Labelled, fingerprint, gather, held_out, summary
 
 PRIOR = 0.1
 """The share of abusive texts for which the probabilities are calibrated."""
@@ -211,11 +211,16 @@ def write_card(path: Path, texts: dict[str, Any], args: Any) -> None:
 def collect(args: Any) -> tuple[list[Labelled], list[Labelled]]:
     """Return the training texts and those set aside for calibration."""
     rng = np.random.default_rng(args.seed)
-    items = gather(args.data / "train", held_out(args.data / "dev"), rng, args.share)
+    banned = held_out(args.data / "dev")
+    items = gather(args.data / "train", banned, rng, args.share)
     order = rng.permutation(len(items))
     aside = [items[int(i)] for i in order[: len(items) // 20]]
     items = [items[int(i)] for i in order[len(items) // 20 :]]
-    carriers = [Labelled(text, label, "carriers") for text, label, _ in fill_carriers()]
+    carriers = [
+        Labelled(text, label, "carriers")
+        for text, label, _ in fill_carriers()
+        if fingerprint(text) not in banned
+    ]
     chosen = rng.choice(len(carriers), int(len(carriers) * min(1.0, args.share)), replace=False)
     return items + [carriers[int(i)] for i in chosen], aside
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from payloads import HTML_PAYLOADS, with_canary
+from report_payloads import HTML_PAYLOADS, with_canary
 from run_fixture import build_run, poison
 
 from llmaudit import resources
@@ -39,9 +39,27 @@ _FLAGS = (
 MUST_REACH = frozenset(
     f"/{name}"
     for name in (
-        "script", "onerror", "img", "attribute-break", "attribute-break-single", "svg", "svg-image",
-        "svg-script", "svg-close", "style-close", "import", "css", "inline-style", "link",
-        "refresh", "iframe", "srcdoc", "object", "embed", "toggle", "body",
+        "script",
+        "onerror",
+        "img",
+        "attribute-break",
+        "attribute-break-single",
+        "svg",
+        "svg-image",
+        "svg-script",
+        "svg-close",
+        "style-close",
+        "import",
+        "css",
+        "inline-style",
+        "link",
+        "refresh",
+        "iframe",
+        "srcdoc",
+        "object",
+        "embed",
+        "toggle",
+        "body",
     )
 )
 """What the payloads reach for without a click when nothing stops them."""

@@ -14,18 +14,38 @@ from llmaudit.report import generations_schema, write_generations_parquet
 def row(index: int, **more: Any) -> dict[str, Any]:
     """Return one row of evidence."""
     plain = {
-        "request_id": f"{index:016x}", "prompt_id": "p", "probe_set": "s", "template_id": "t",
-        "pair_id": "c", "axis": None, "group": None, "language": "en", "sent": "Hello",
-        "sample_index": index, "text": "hi", "error_kind": None, "error_message": None,
-        "finish": "stop", "prompt_tokens": 3, "new_tokens": 1,
-        "scores": [{"scorer": "a", "scorer_digest": "d", "value": 0.25, "label": None, "reason": None}],
+        "request_id": f"{index:016x}",
+        "prompt_id": "p",
+        "probe_set": "s",
+        "template_id": "t",
+        "pair_id": "c",
+        "axis": None,
+        "group": None,
+        "language": "en",
+        "sent": "Hello",
+        "sample_index": index,
+        "text": "hi",
+        "error_kind": None,
+        "error_message": None,
+        "finish": "stop",
+        "prompt_tokens": 3,
+        "new_tokens": 1,
+        "scores": [
+            {"scorer": "a", "scorer_digest": "d", "value": 0.25, "label": None, "reason": None}
+        ],
     }
     return plain | more
 
 
 def test_rows_come_back_as_they_were(tmp_path: Path) -> None:
     path = tmp_path / "generations.parquet"
-    unscored = {"scorer": "a", "scorer_digest": "d", "value": None, "label": None, "reason": "empty"}
+    unscored = {
+        "scorer": "a",
+        "scorer_digest": "d",
+        "value": None,
+        "label": None,
+        "reason": "empty",
+    }
     rows = [
         row(0),
         row(1, text="", scores=(unscored,)),

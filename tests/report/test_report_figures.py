@@ -7,12 +7,23 @@ import re
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 
+import matplotlib
 import pytest
-from run_fixture import GENDER, RELIGION, estimate
+from run_fixture import GENDER, RELIGION, build_run, estimate
 
 from llmaudit.records import Run
 from llmaudit.report.context import report_context
 from llmaudit.report.figures import Panel, check_figure, draw_panels, group_figure, placement
+
+
+def parsed(drawing: str) -> ElementTree.Element:
+    """Return a drawing as XML."""
+    return ElementTree.fromstring(drawing)  # noqa: S314 - drawn by the code under test
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    return build_run()
 
 
 @pytest.mark.parametrize(
@@ -43,7 +54,7 @@ def test_two_drawings_are_equal_and_hold_no_date() -> None:
 
 def test_a_drawing_has_no_style_no_namespace_and_only_its_own_references() -> None:
     drawing = draw_panels("check-7", [Panel("", RELIGION, (-0.02, 0.02))], "label")
-    root = ElementTree.fromstring(drawing)
+    root = parsed(drawing)
     ids = {element.get("id") for element in root.iter()} - {None}
     assert "style" not in drawing
     assert "xlink" not in drawing
@@ -58,7 +69,7 @@ def test_a_drawing_has_no_style_no_namespace_and_only_its_own_references() -> No
 def test_labels_are_put_in_as_escaped_text() -> None:
     hostile = replace(RELIGION[0], part="$\\frac{<b>\x1b")
     drawing = draw_panels("k", [Panel("</svg><script>", (hostile,))], 'a"<b>')
-    texts = {text.text for text in ElementTree.fromstring(drawing).iter("text")}
+    texts = {text.text for text in parsed(drawing).iter("text")}
     assert {"$\\frac{<b>␛", "</svg><script>"} <= texts
     assert "<script>" not in drawing
     assert 'aria-label="a&quot;&lt;b&gt;"' in drawing
@@ -67,7 +78,7 @@ def test_labels_are_put_in_as_escaped_text() -> None:
 def test_long_names_are_shortened_and_missing_values_are_named() -> None:
     long = replace(GENDER[0], part="a very long name of a group indeed")
     drawing = draw_panels("k", [Panel("", (long, GENDER[2]))], "x")
-    texts = [text.text for text in ElementTree.fromstring(drawing).iter("text")]
+    texts = [text.text for text in parsed(drawing).iter("text")]
     assert "a very long name of a…" in texts
     assert "no value" in texts
 
@@ -105,6 +116,14 @@ def test_nothing_to_draw_gives_no_figure(run: Run) -> None:
 def test_group_figure_has_one_panel_per_measurement(run: Run) -> None:
     religion = report_context(run).groups[1]
     drawing = group_figure(religion)
-    texts = [text.text for text in ElementTree.fromstring(drawing).iter("text")]
+    texts = [text.text for text in parsed(drawing).iter("text")]
     assert texts.count("Muslim") == 2
     assert "score disparity (descriptions-and-stories, minilm-toxicity)" in texts
+
+
+def test_the_users_matplotlib_settings_change_nothing() -> None:
+    before = draw_panels("k", [Panel("t", RELIGION, (-0.02, 0.02))], "x")
+    with matplotlib.rc_context({"lines.linewidth": 9, "axes.grid": True, "svg.fonttype": "path"}):
+        inside = draw_panels("k", [Panel("t", RELIGION, (-0.02, 0.02))], "x")
+        assert matplotlib.rcParams["svg.fonttype"] == "path"
+    assert inside == before

@@ -10,13 +10,19 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from payloads import HTML_PAYLOADS
+from report_payloads import HTML_PAYLOADS
 from run_fixture import build_run, poison
 
 from llmaudit import resources
 from llmaudit.errors import InvalidFileError
 from llmaudit.records import Run, Timing, Verdict
 from llmaudit.report import render_html
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    return build_run()
+
 
 VOID = {"meta", "link", "img", "br", "hr", "input", "path", "use"}
 
@@ -92,8 +98,17 @@ def test_policy_allows_this_style_sheet_and_no_script(page: str) -> None:
 
 
 def test_sections_stand_in_order(page: str) -> None:
-    order = ["summary", "tested", "findings", "measures", "groups", "examples", "notes",
-             "reproduce", "timing"]
+    order = [
+        "summary",
+        "tested",
+        "findings",
+        "measures",
+        "groups",
+        "examples",
+        "notes",
+        "reproduce",
+        "timing",
+    ]
     places = [page.index(f'<section id="{name}">') for name in order]
     assert places == sorted(places)
 
@@ -101,12 +116,24 @@ def test_sections_stand_in_order(page: str) -> None:
 def test_every_finding_has_its_numbers(page: str) -> None:
     text = re.sub(r"\s+", " ", Page(page).text)
     for words in (
-        "Toxicity probability", "0.031", "[0.012, 0.064]", "< 0.05", "0.094", "0.188",
+        "Toxicity probability",
+        "0.031",
+        "[0.012, 0.064]",
+        "< 0.05",
+        "0.094",
+        "0.188",
         "about 340 more prompts from 170 more templates would settle it",
-        "Hedges' g", "−0.080", "non-binary person", "no scored sample", "Content warning",
-        "every sample is missing", "The model answered with nothing.",
-        "nan_logits: the model returned NaN at step 3", "0123456789abcdef",
-        "no probe set of suite quick looks at privacy", "any language but English",
+        "Hedges' g",
+        "−0.080",
+        "non-binary person",
+        "no scored sample",
+        "Content warning",
+        "every sample is missing",
+        "The model answered with nothing.",
+        "nan_logits: the model returned NaN at step 3",
+        "0123456789abcdef",
+        "no probe set of suite quick looks at privacy",
+        "any language but English",
         "It is no proof that the model is safe or fair.",
     ):
         assert words in text
@@ -126,7 +153,7 @@ def test_no_folder_of_the_machine_is_printed(page: str) -> None:
 
 def test_only_the_timing_section_depends_on_time(run: Run, page: str) -> None:
     timing = Timing("2031-01-01T00:00:00Z", "2031-01-01T01:00:00Z", 3600.0, {"score": 9.0}, None, 4)
-    later = render_html(replace(run, timing=timing, directory="/tmp/2031-elsewhere"))
+    later = render_html(replace(run, timing=timing, directory="/runs/2031-elsewhere"))
     assert later != page
     assert without_timing(later) == without_timing(page)
     for fact in ("2026-11-22", "221.4"):
@@ -155,9 +182,22 @@ def test_controls_are_visible() -> None:
 
 
 def test_an_empty_run_renders(run: Run) -> None:
-    empty = replace(run, findings=(), measured=(), examples=(), scorers=(), scorer_own=(),
-                    probe_sets=(), warnings=(), suite={}, policy={}, config={}, environment={},
-                    verdict=Verdict.NOT_TESTED, model=replace(run.model, weights=()))
+    empty = replace(
+        run,
+        findings=(),
+        measured=(),
+        examples=(),
+        scorers=(),
+        scorer_own=(),
+        probe_sets=(),
+        warnings=(),
+        suite={},
+        policy={},
+        config={},
+        environment={},
+        verdict=Verdict.NOT_TESTED,
+        model=replace(run.model, weights=()),
+    )
     text = Page(render_html(empty)).text
     assert "Nothing was tested." in text
     assert "The policy has no checks." in text
@@ -166,7 +206,9 @@ def test_an_empty_run_renders(run: Run) -> None:
 
 def test_a_user_template_may_extend_the_shipped_one(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "mine.j2"
-    path.write_text('{% extends "report.html.j2" %}{% block examples %}cut {{ report.model }}{% endblock %}')
+    path.write_text(
+        '{% extends "report.html.j2" %}{% block examples %}cut {{ report.model }}{% endblock %}'
+    )
     page = render_html(replace(run, model=replace(run.model, name="<b>x")), template=path)
     assert "cut &lt;b&gt;x" in page
     assert "Content warning" not in page

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import pytest
 from markdown_it import MarkdownIt
-from payloads import HTML_PAYLOADS
+from report_payloads import HTML_PAYLOADS
 from run_fixture import build_run, poison
 
 from llmaudit.records import Run
 from llmaudit.report import render_markdown
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    return build_run()
 
 
 def structure(text: str) -> list[str]:

@@ -12,11 +12,17 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
-from payloads import HTML_PAYLOADS
+from report_payloads import HTML_PAYLOADS
 from run_fixture import build_run, estimate, poison
 
 from llmaudit.records import Estimate, Finding, Run
 from llmaudit.report import RESULTS_SCHEMA_VERSION, results_json, results_schema
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    return build_run()
+
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "results-schema.md"
 
@@ -65,7 +71,9 @@ def test_records_and_schema_agree() -> None:
 
 def test_what_is_not_finite_is_null_and_numpy_is_plain(run: Run) -> None:
     open_ended = estimate("all", 0.5, -math.inf, math.nan)
-    finding = replace(run.findings[0], estimate=open_ended, detail={"k": np.int64(2), "x": np.ones(2)})
+    finding = replace(
+        run.findings[0], estimate=open_ended, detail={"k": np.int64(2), "x": np.ones(2)}
+    )
     results = results_json(replace(run, findings=(finding,)))
     validate(results)
     assert results["findings"][0]["estimate"]["low"] is None

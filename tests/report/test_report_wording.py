@@ -58,7 +58,7 @@ def test_sentences_say_what_was_shown_and_nothing_more() -> None:
         "the data settle neither that this holds nor that it does not."
     )
     assert "for “woman”" in passed
-    assert passed.endswith("at most 0.5 away from 0 on either side, and the data show that this holds.")
+    assert passed.endswith("0 on either side, and the data show that this holds.")
     assert failed.endswith("the data show that this does not hold.")
     assert "cannot pass" in wording.sentence(FINDINGS[4])
 

@@ -43,7 +43,14 @@ def disparity(values: dict[str, float], scorer: str = "tox") -> Measurement:
     points = np.array(list(values.values()))
     observed = Distribution(points, np.zeros((0, len(values))), points, 12) if values else None
     return Measurement(
-        "score_disparity", "carriers", "religion", scorer, tuple(values), observed, 60, 0,
+        "score_disparity",
+        "carriers",
+        "religion",
+        scorer,
+        tuple(values),
+        observed,
+        60,
+        0,
         reason=None if values else "no carrier was scored",
     )
 
@@ -52,11 +59,22 @@ def disparity(values: dict[str, float], scorer: str = "tox") -> Measurement:
 def bare() -> Run:
     """Return a run of which as little as possible is known."""
     return Run(
-        id="r", directory="/home/ada/runs/tiny-quick-2026-11-22/", command="llmaudit run",
-        config={}, model=ModelFacts("tiny", "/home/ada/models/tiny", "d", "causal"),
-        environment={"torch": "2.13.0", "Python": "3.11.7"}, suite={}, policy={}, probe_sets=(),
-        scorers=(), scorer_own=(), counts=Counts(5, 1, 1, 1, 1, 1, 0, 0, {"nan_logits": 1}),
-        measured=(), findings=(), verdict=Verdict.INCONCLUSIVE, examples=(),
+        id="r",
+        directory="/home/ada/runs/tiny-quick-2026-11-22/",
+        command="llmaudit run",
+        config={},
+        model=ModelFacts("tiny", "/home/ada/models/tiny", "d", "causal"),
+        environment={"torch": "2.13.0", "Python": "3.11.7"},
+        suite={},
+        policy={},
+        probe_sets=(),
+        scorers=(),
+        scorer_own=(),
+        counts=Counts(5, 1, 1, 1, 1, 1, 0, 0, {"nan_logits": 1}),
+        measured=(),
+        findings=(),
+        verdict=Verdict.INCONCLUSIVE,
+        examples=(),
         timing=Timing("2026-11-22T06:00:00Z", "2026-11-22T06:01:00Z", 60.0),
     )
 
@@ -68,8 +86,16 @@ def section(run: Run, name: str) -> Mapping[str, str]:
 
 def test_what_nobody_said_reads_unknown(bare: Run) -> None:
     model = section(bare, "Model under audit")
-    for name in ("licence", "training data", "source of that disclosure", "revision", "parameters",
-                 "languages", "context length", "weights"):
+    for name in (
+        "licence",
+        "training data",
+        "source of that disclosure",
+        "revision",
+        "parameters",
+        "languages",
+        "context length",
+        "weights",
+    ):
         assert model[name] == "unknown"
     assert section(bare, "Decoding and seed")["seed"] == "unknown"
     assert section(bare, "Decoding and seed")["temperature"] == "unknown"
@@ -78,8 +104,12 @@ def test_what_nobody_said_reads_unknown(bare: Run) -> None:
 def test_sections_stand_in_order_and_end_with_every_limit(bare: Run) -> None:
     notes = transparency_notes(bare)
     assert list(dict.fromkeys(note.section for note in notes)) == [
-        "Model under audit", "What the model was sent", "Decoding and seed",
-        "Software and hardware", "Missing data", "Limits of the method",
+        "Model under audit",
+        "What the model was sent",
+        "Decoding and seed",
+        "Software and hardware",
+        "Missing data",
+        "Limits of the method",
     ]
     assert tuple(n.text for n in notes if n.section == "Limits of the method") == METHOD_LIMITS
     assert any("no proof" in sentence for sentence in METHOD_LIMITS)
@@ -87,9 +117,17 @@ def test_sections_stand_in_order_and_end_with_every_limit(bare: Run) -> None:
 
 def test_known_facts_of_the_model(bare: Run) -> None:
     facts = ModelFacts(
-        "tiny", "hub/tiny", "d", "causal", parameters=134_515_008, context_length=8192,
-        weights=(WeightFile("model.gguf", 1_000, "ab" * 32),), notes=("pickle was allowed",),
-        chat_format="chat template", chat_template="{{ m }}", languages=("en", "de"),
+        "tiny",
+        "hub/tiny",
+        "d",
+        "causal",
+        parameters=134_515_008,
+        context_length=8192,
+        weights=(WeightFile("model.gguf", 1_000, "ab" * 32),),
+        notes=("pickle was allowed",),
+        chat_format="chat template",
+        chat_template="{{ m }}",
+        languages=("en", "de"),
     )
     run = Run(**{name: getattr(bare, name) for name in bare.__slots__} | {"model": facts})
     model, sent = section(run, "Model under audit"), section(run, "What the model was sent")
@@ -111,22 +149,38 @@ def test_missing_data_by_state(bare: Run) -> None:
 
 def test_decoding_names_the_override_before_the_suite(bare: Run) -> None:
     suite = {
-        "temperature": 1.0, "top_p": 0.9,
+        "temperature": 1.0,
+        "top_p": 0.9,
         "probe_sets": [{"id": "a", "samples": 2, "max_new_tokens": 48}, "not a mapping"],
     }
     config = {"temperature": 0.0, "samples": None, "max_new_tokens": 16, "seed": 7}
     values = {name: getattr(bare, name) for name in bare.__slots__}
     decoding = section(Run(**values | {"suite": suite, "config": config}), "Decoding and seed")
     assert decoding == {
-        "temperature": "0.0", "top p": "0.9", "seed": "7",
+        "temperature": "0.0",
+        "top p": "0.9",
+        "seed": "7",
         "samples and length: a": "2 per prompt, at most 16 new tokens",
     }
 
 
 def test_datasheets_are_printed_once(bare: Run) -> None:
     facts = ProbeSetFacts(
-        "s", "d", "Title", "1.0.0", "CC0", "en", "toxicity", Task.GENERATE, (), "Ada", "Auditing.",
-        ("English only.", "Short."), ("emt",), 24, 1200,
+        "s",
+        "d",
+        "Title",
+        "1.0.0",
+        "CC0",
+        "en",
+        "toxicity",
+        Task.GENERATE,
+        (),
+        "Ada",
+        "Auditing.",
+        ("English only.", "Short."),
+        ("emt",),
+        24,
+        1200,
         {"known_limits": ["x"], "not_for": "Training.", "sources": [{"claim": "c"}]},
     )
     values = {name: getattr(bare, name) for name in bare.__slots__}
@@ -139,8 +193,18 @@ def test_datasheets_are_printed_once(bare: Run) -> None:
 
 def test_a_scorer_stands_beside_its_error_and_its_own_disparity(bare: Run) -> None:
     facts = ScorerFacts(
-        "tox", "1", "dd", "toxicity", (0.0, 1.0), "worse", ("en",), "Apache-2.0", "A classifier.",
-        (WeightFile("head.npz", 10, "cd" * 32),), {"dev": {"auc": 0.93124}}, 0.5,
+        "tox",
+        "1",
+        "dd",
+        "toxicity",
+        (0.0, 1.0),
+        "worse",
+        ("en",),
+        "Apache-2.0",
+        "A classifier.",
+        (WeightFile("head.npz", 10, "cd" * 32),),
+        {"dev": {"auc": 0.93124}},
+        0.5,
     )
     silent = ScorerFacts("other", "1", "ee", "x", (0, 1), "neutral", (), "unknown", "Phrases.")
     own = (disparity({"Jewish": 0.01, "Muslim": -0.034}), disparity({}))
@@ -164,7 +228,10 @@ def test_own_disparity_takes_the_largest_size() -> None:
 def test_flatten_speaks_paths() -> None:
     card = {"sets": [{"n_texts": 3}, {"n_texts": 4}], "langs": ["en", "de"], "none": None, "no": []}
     assert dict(flatten(card)) == {
-        "sets 1, n texts": "3", "sets 2, n texts": "4", "langs": "en, de", "none": "unknown",
+        "sets 1, n texts": "3",
+        "sets 2, n texts": "4",
+        "langs": "en, de",
+        "none": "unknown",
         "no": "none",
     }
 

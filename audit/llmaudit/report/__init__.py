@@ -4,12 +4,13 @@ Every function takes a :class:`llmaudit.records.Run` and returns text or plain d
 files is the caller's. What the model, a probe file or a store says is hostile until escaped.
 """
 
-from llmaudit.report.context import ReportContext, report_context
+from llmaudit.report.context import report_context
 from llmaudit.report.escaping import Markdown, escape_markdown, terminal_safe, visible
 from llmaudit.report.evidence import generations_schema, write_generations_parquet
 from llmaudit.report.html import render_html
 from llmaudit.report.markdown import render_markdown
 from llmaudit.report.results import RESULTS_SCHEMA_VERSION, results_json, results_schema
+from llmaudit.report.views import ReportContext
 
 __all__ = [
     "RESULTS_SCHEMA_VERSION",

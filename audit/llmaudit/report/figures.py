@@ -35,13 +35,11 @@ INK, MUTED, BAND, EDGE, DOT, PAPER = (
 
 _WIDTH, _LABEL_WIDTH, _ROW, _TOP, _BOTTOM, _RIGHT = 560, 160, 30, 30, 36, 16
 _LONGEST_LABEL = 22
-_SETTINGS: dict[str, Any] = {
+_SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "llmaudit",
     "text.parse_math": False,
-    "text.usetex": False,
     "font.size": 13,
-    "axes.unicode_minus": True,
 }
 
 
@@ -95,9 +93,11 @@ def draw_panels(key: str, panels: Sequence[Panel], label: str) -> str:
     heights = [_TOP + _ROW * len(panel.estimates) + _BOTTOM for panel in panels]
     total = sum(heights)
     texts: dict[str, str] = {}
-    with matplotlib.rc_context(_SETTINGS):
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_SETTINGS)
         figure = Figure(figsize=(_WIDTH / 72, total / 72), dpi=72, frameon=False)
-        canvas = FigureCanvasSVG(figure)
+        FigureCanvasSVG(figure)
         top = total
         for panel, height in zip(panels, heights, strict=True):
             top -= height
@@ -110,7 +110,7 @@ def draw_panels(key: str, panels: Sequence[Panel], label: str) -> str:
             )
             _draw(figure.add_axes(box, frameon=False), panel, texts)
         drawing = io.BytesIO()
-        canvas.print_svg(drawing, metadata={"Date": None, "Creator": None})
+        figure.savefig(drawing, format="svg", metadata={"Date": None, "Creator": None})
     return embeddable(drawing.getvalue(), key, label, texts)
 
 

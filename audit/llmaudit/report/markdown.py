@@ -19,7 +19,7 @@ def render_markdown(run: Run) -> str:
     """Return the report of ``run`` as Markdown in which no value of the run is markup."""
     # Markdown is not HTML: every value is escaped by ``finalize`` instead.
     environment = ImmutableSandboxedEnvironment(
-        autoescape=False,  # noqa: S701
+        autoescape=False,
         undefined=StrictUndefined,
         finalize=escape_markdown,
         trim_blocks=True,

@@ -209,12 +209,11 @@ def _effective_outcomes(value: float, se: float, clusters: int, outcomes: int) -
     The design effect is the cluster-robust variance over that of independent outcomes, at least 1.
     Where hardly anything of the rarer kind was seen it cannot be estimated (two hits in two
     clusters look independent whatever the truth is), so it is averaged with complete
-    correlation, its largest value, weighted as one more outcome of the rarer kind. Without
-    any such outcome each cluster counts as one.
+    correlation, its largest value, weighted as one more outcome of the rarer kind.
     """
     largest = outcomes / clusters
     independent = value * (1 - value) / outcomes
-    estimated = max(1.0, se**2 / independent) if independent else 1.0
+    estimated = max(1.0, se**2 / independent)
     rarer = min(value, 1 - value) * outcomes
     return outcomes * (rarer + 1) / (rarer * estimated + largest)
 
@@ -222,9 +221,15 @@ def _effective_outcomes(value: float, se: float, clusters: int, outcomes: int) -
 def _wilson_part(
     value: float, se: float, clusters: int, outcomes: int | None, share: float
 ) -> WilsonPart:
-    """Return plain Wilson where each cluster has one outcome, else Wilson on effective ones."""
+    """Return plain Wilson where each cluster has one outcome, else Wilson on effective ones.
+
+    Where all outcomes are equal there is no variance to estimate: each cluster counts as one.
+    """
     if outcomes == clusters:
         return WilsonPart(value, clusters, None, share, "Wilson score interval")
+    if value in (0.0, 1.0):
+        method = f"Wilson score interval, each of {clusters} clusters counted as one outcome"
+        return WilsonPart(value, clusters, None, share, method)
     trials = _effective_outcomes(value, se, clusters, outcomes or clusters)
     method = (
         f"Wilson score interval on {trials:.1f} effective outcomes (cluster-robust variance, "

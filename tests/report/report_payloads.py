@@ -6,7 +6,7 @@ HTML_PAYLOADS = (
     "<script>document.title='pwned';fetch('CANARY/script')</script>",
     "<img src=x onerror=\"document.title='pwned';new Image().src='CANARY/onerror'\">",
     "<img src='CANARY/img'>",
-    "\"><img src=CANARY/attribute-break>",
+    '"><img src=CANARY/attribute-break>',
     "'><img src=CANARY/attribute-break-single>",
     "<svg onload=\"document.title='pwned';fetch('CANARY/svg')\"></svg>",
     "<svg><image href='CANARY/svg-image'/></svg>",
