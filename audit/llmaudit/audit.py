@@ -13,12 +13,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from llmaudit.artifacts import withdraw_manifest, write_artifacts
 from llmaudit.config import AuditConfig, Policy, as_plain
 from llmaudit.directories import find_directory
-from llmaudit.errors import AuditError, Interrupted, UnknownNameError, UsageError
+from llmaudit.errors import AuditError, Interrupted, ModelError, UnknownNameError, UsageError
 from llmaudit.gathering import carrier_request_id, evidence_rows, gather_run, read_run
 from llmaudit.models.base import Model
 from llmaudit.models.loading import LoadOptions, load_model
@@ -30,6 +30,7 @@ from llmaudit.store import RunStore
 from llmaudit.transparency import environment_facts
 
 _LOG = logging.getLogger(__name__)
+ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True)
@@ -184,16 +185,28 @@ def _ask_model(store: RunStore, plan: Plan, model: Model, tell: Progress) -> Non
     if samples and Capability.GENERATE in model.capabilities:
         before = sum(request.id in done for request in samples)
         with _stage(store, tell, "generations", len(samples), before):
-            for sample in model.generate(samples, done=done):
+            for sample in _surviving(model.generate(samples, done=done), model):
                 store.add_generations([sample])
                 tell.advance(1, sample.new_tokens)
     choices = plan.likelihood_requests(digest)
     if choices and Capability.LIKELIHOOD in model.capabilities:
         before = sum(request.id in done for request in choices)
         with _stage(store, tell, "likelihoods", len(choices), before):
-            for choice in model.likelihood(choices, done=done):
+            for choice in _surviving(model.likelihood(choices, done=done), model):
                 store.add_likelihoods([choice])
                 tell.advance()
+
+
+def _surviving(results: Iterator[ResultT], model: Model) -> Iterator[ResultT]:
+    """Pass results on; a model that breaks as a whole ends the run, not the program."""
+    try:
+        yield from results
+    except Exception as error:
+        _LOG.exception("the model broke")
+        raise ModelError(
+            f"{model.facts.name} broke while it was asked: {type(error).__name__}: {error}. What it "
+            f"had answered is stored; the same command goes on from there."
+        ) from error
 
 
 def _score(store: RunStore, plan: Plan, asked: Mapping[str, Scorer], tell: Progress) -> None:

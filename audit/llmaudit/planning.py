@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from llmaudit.records import (
     ProbeSetFacts,
     Prompt,
     Task,
+    canonical_json,
     content_id,
 )
 
@@ -104,7 +106,7 @@ class Plan:
 
     def identity(self, model_digest: str) -> dict[str, Any]:
         """Return what defines the run's requests, as JSON values: equal identity, equal run."""
-        return {
+        identity = {
             "format": 1,
             "model": model_digest,
             "seed": self.seed,
@@ -118,6 +120,8 @@ class Plan:
                 for planned in (*self.sets, self.carriers)
             ],
         }
+        plain: dict[str, Any] = json.loads(canonical_json(identity))
+        return plain
 
 
 def make_plan(config: AuditConfig) -> Plan:

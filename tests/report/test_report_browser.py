@@ -207,3 +207,18 @@ def test_a_report_of_all_payloads_keeps_its_title_and_its_elements(
     assert {"table", "svg", "details"} <= elements(dom)
     assert not elements(dom) & FOREIGN
     assert canary.heard == set()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("payload", ["harmless", "W" * 400])
+def test_no_page_scrolls_sideways(
+    browser: str, canary: Canary, tmp_path: Path, width: int, payload: str
+) -> None:
+    canary.pages["/report"] = render_html(poison(build_run(), payload))
+    canary.pages["/measure"] = (
+        f'<!DOCTYPE html><title>not measured</title><iframe width="{width}" height="900" '
+        'style="border:0" src="/report" onload="document.title = '
+        'this.contentDocument.documentElement.scrollWidth"></iframe>'
+    )
+    dom = dump_dom(browser, f"{canary.address}/measure", tmp_path / "profile")
+    assert int(title_of(dom)) <= width

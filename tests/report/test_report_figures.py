@@ -1,4 +1,4 @@
-"""Figures are deterministic, escaped, free of inline styles, and place every mark by its numbers."""
+"""Figures are deterministic, escaped, free of inline styles, and true to their numbers."""
 
 from __future__ import annotations
 

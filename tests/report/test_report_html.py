@@ -17,6 +17,7 @@ from llmaudit import resources
 from llmaudit.errors import InvalidFileError
 from llmaudit.records import Run, Timing, Verdict
 from llmaudit.report import render_html
+from llmaudit.report.checks import check_views, group_views
 
 
 @pytest.fixture(scope="module")
@@ -245,3 +246,18 @@ def test_no_shipped_template_switches_escaping_off() -> None:
         source = path.read_text(encoding="utf-8")
         assert "autoescape" not in source
         assert not re.search(r"\|\s*safe\b", source)
+
+
+def test_a_check_that_was_not_tested_for_missing_data_says_how_much(run: Run) -> None:
+    lost = replace(run.findings[2], verdict=Verdict.NOT_TESTED, estimate=None, parts=())
+    facts = dict(check_views(replace(run, findings=(lost,)))[0].facts)
+    assert facts["n"] == "240"
+    assert facts["n missing"] == "3"
+    assert facts["missing: degenerate"] == "2"
+    assert "p" not in facts
+
+
+def test_a_group_that_one_measurement_lacks_has_a_dash(run: Run) -> None:
+    measured, estimates = run.measured[2]
+    views = group_views(replace(run, measured=((measured, estimates), (measured, estimates[:1]))))
+    assert [cells[1] for _, cells in views[0].rows] == ["−0.011 [−0.030, 0.009]", *["–"] * 4]

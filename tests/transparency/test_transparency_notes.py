@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+import torch
 
 from llmaudit.records import (
     Counts,
@@ -284,3 +285,17 @@ def test_processor_and_versions() -> None:
     assert processor_name(["flags: x", "model name\t: Fast CPU 3000"]) == "Fast CPU 3000"
     assert processor_name([]) in {platform.processor(), platform.machine()}
     assert package_version("no-such-distribution-at-all") == "not installed"
+
+
+def test_accelerators_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: f"card {index}")
+    assert environment_facts()["accelerators"] == "card 0, card 1"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert environment_facts()["accelerators"] == "none"
+
+
+def test_cores_are_counted_where_affinity_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity")
+    assert environment_facts()["usable cores"] == str(os.cpu_count())

@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-from typing import Any
-
 import click
 
 from llmaudit.cli.check import check
 from llmaudit.cli.fetch import fetch
+from llmaudit.cli.groups import MainGroup
 from llmaudit.cli.lint import lint
 from llmaudit.cli.listing import list_
 from llmaudit.cli.plan import plan
 from llmaudit.cli.report import report
 from llmaudit.cli.run import run
 from llmaudit.cli.show import show
-from llmaudit.errors import AuditError
-
-
-class _Group(click.Group):
-    """Turns the program's own errors into one message on standard error and their exit code."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except AuditError as error:
-            from llmaudit.report.escaping import terminal_safe
-
-            click.echo(f"llmaudit: {terminal_safe(str(error))}", err=True)
-            sys.exit(error.exit_code)
 
 
 def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
@@ -40,7 +24,7 @@ def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> 
     ctx.exit()
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=MainGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--version",
     is_flag=True,

@@ -1,5 +1,163 @@
+"""``llmaudit list``: what can be named on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
 import click
 
-@click.command("list")
-def list_() -> None:
-    pass
+from llmaudit.cli import options
+
+
+@dataclass(frozen=True)
+class _Listing:
+    """Rows as plain data, and which of their keys make the table."""
+
+    rows: Sequence[dict[str, Any]]
+    columns: Sequence[str]
+    right: Sequence[str] = ()
+
+
+def _models() -> _Listing:
+    from llmaudit.models.local import is_here
+    from llmaudit.models.registry import load_registry
+
+    rows = [
+        {
+            "name": entry.name,
+            "hub": entry.hub,
+            "parameters": entry.parameters.value if entry.parameters else None,
+            "licence": entry.licence.value if entry.licence else None,
+            "licence_class": entry.licence_class,
+            "aliases": list(entry.aliases),
+            "here": is_here(entry),
+        }
+        for entry in sorted(load_registry().models, key=lambda entry: entry.name)
+    ]
+    return _Listing(rows, ("name", "parameters", "licence", "here", "hub"), ("parameters",))
+
+
+def _probes() -> _Listing:
+    from llmaudit.probesets import find_probe_sets, load_probe_set
+    from llmaudit.probesets.sizing import count_prompts
+
+    rows = []
+    for name in find_probe_sets():
+        loaded = load_probe_set(name)
+        definition = loaded.definition
+        rows.append(
+            {
+                "id": definition.id,
+                "construct": definition.construct_name,
+                "task": definition.task.value,
+                "axes": list(definition.axes),
+                "templates": len(definition.templates),
+                "prompts": count_prompts(definition, loaded.lexicons),
+                "title": definition.title,
+                "version": definition.version,
+            }
+        )
+    columns = ("id", "construct", "task", "templates", "prompts", "axes")
+    return _Listing(rows, columns, ("templates", "prompts"))
+
+
+def _scorers() -> _Listing:
+    from llmaudit.scorers import list_scorers, scorer_facts_without_loading
+
+    rows = []
+    for name in list_scorers():
+        facts = scorer_facts_without_loading(name)
+        rows.append(
+            {
+                "name": name,
+                "construct": facts.construct if facts else None,
+                "languages": list(facts.languages) if facts else None,
+                "licence": facts.licence if facts else None,
+                "description": facts.description if facts else "of another package",
+            }
+        )
+    return _Listing(rows, ("name", "construct", "languages", "licence", "description"))
+
+
+def _suites() -> _Listing:
+    from llmaudit.config import AuditConfig, list_shipped
+    from llmaudit.planning import make_plan
+
+    rows = []
+    for name in list_shipped("suites"):
+        plan = make_plan(AuditConfig(model="any", suite=name))
+        rows.append(
+            {
+                "id": plan.suite.id,
+                "probe_sets": [planned.facts.id for planned in plan.sets],
+                "generations": len(plan.generation_requests("any")),
+                "likelihoods": len(plan.likelihood_requests("any")),
+                "scorers": list(plan.suite.scorers),
+                "title": plan.suite.title,
+                "version": plan.suite.version,
+            }
+        )
+    columns = ("id", "generations", "likelihoods", "scorers", "probe_sets")
+    return _Listing(rows, columns, ("generations", "likelihoods"))
+
+
+def _policies() -> _Listing:
+    from llmaudit.config import list_shipped, load_policy
+
+    rows = []
+    for name in list_shipped("policies"):
+        policy = load_policy(name)
+        rows.append(
+            {
+                "id": policy.id,
+                "checks": len(policy.checks),
+                "required": sum(check.required for check in policy.checks),
+                "alpha": policy.alpha,
+                "power": policy.power,
+                "title": policy.title,
+                "version": policy.version,
+            }
+        )
+    columns = ("id", "checks", "required", "alpha", "power", "title")
+    return _Listing(rows, columns, ("checks", "required", "alpha", "power"))
+
+
+_KINDS: dict[str, Callable[[], _Listing]] = {
+    "models": _models,
+    "probes": _probes,
+    "scorers": _scorers,
+    "suites": _suites,
+    "policies": _policies,
+}
+
+
+@click.command("list", short_help="List what can be named.")
+@click.argument("kind", type=options.NearestChoice(list(_KINDS)))
+@options.json_option("everything as JSON")
+def list_(kind: str, as_json: bool) -> None:
+    """List the models, probe sets, scorers, suites or policies that are known by name.
+
+    A path works wherever a name does: these are not all that can be used.
+    """
+    from llmaudit.cli.output import print_json, print_table
+
+    listing = _KINDS[kind]()
+    if as_json:
+        print_json(list(listing.rows))
+        return
+    headings = [name.replace("_", " ") for name in listing.columns]
+    rows = [[_show(row[name]) for name in listing.columns] for row in listing.rows]
+    print_table(headings, rows, right=listing.right)
+
+
+def _show(value: Any) -> str:
+    """Return a cell: lists with commas, large numbers grouped, yes and no, unknown for None."""
+    if value is None:
+        return "unknown"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(value)
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,5 +1,112 @@
+"""``llmaudit plan``: what a run would cost, without running it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
 import click
 
-@click.command()
-def plan() -> None:
-    pass
+from llmaudit.cli import options
+
+if TYPE_CHECKING:
+    from llmaudit.costing import Cost, Memory
+
+
+@click.command(short_help="Tell what a run would cost, without running it.")
+@options.MODEL
+@options.SUITE
+@options.POLICY
+@options.SAMPLES
+@options.MAX_NEW_TOKENS
+@options.TEMPERATURE
+@options.LIMIT
+@options.DEVICE
+@options.DTYPE
+@options.BATCH_TOKENS
+@options.json_option("the figures as JSON")
+def plan(as_json: bool, **given: Any) -> None:
+    """Tell what a run would cost, without running it.
+
+    Requests and tokens of each probe set, memory needed and free, and a rough time for this
+    machine. Nothing is downloaded and no model is loaded.
+    """
+    from llmaudit.cli.output import print_json
+    from llmaudit.costing import estimate_cost
+    from llmaudit.linting import refuse_faulty_files
+    from llmaudit.planning import make_plan
+
+    config = options.make_config(**given)
+    refuse_faulty_files(config.suite, config.policy)
+    planned = make_plan(config)
+    cost = estimate_cost(config, planned)
+    if as_json:
+        figures = {"needed": cost.memory.needed, "fits": cost.memory.fits}
+        print_json(asdict(cost) | {"memory": asdict(cost.memory) | figures})
+    else:
+        _print_cost(cost, planned.suite.id)
+
+
+def _print_cost(cost: Cost, suite: str) -> None:
+    from llmaudit.cli.output import print_line, print_table
+
+    print_line(f"{cost.model} · suite {suite} · {cost.dtype} on {cost.device}")
+    print_line("")
+    columns = ("prompts", "samples", "generations", "likelihoods", "read_tokens", "new_tokens")
+    headings = ("probe set", *columns[:4], "tokens read", "tokens written")
+    rows = [[one.probe_set, *(f"{getattr(one, name):,}" for name in columns)] for one in cost.sets]
+    sums = (sum(getattr(one, name) for one in cost.sets) for name in columns if name != "samples")
+    first, *others = (f"{total:,}" for total in sums)
+    print_table(headings, [*rows, ["all", first, "", *others]], right=headings[1:])
+    print_line("")
+    if cost.tokens_from == "characters":
+        said = "the model's tokenizer is not on this machine: four characters count as a token"
+    else:
+        said = "counted by the model's tokenizer"
+    print_line(f"tokens      {said}; written is at most, answers may end earlier")
+    print_line(f"parameters  {_parameters(cost)}")
+    print_line(f"memory      {_memory(cost.memory)}")
+    print_line(f"time        {_time(cost)}")
+
+
+def _parameters(cost: Cost) -> str:
+    if cost.parameters is None:
+        return "unknown: the weights are not on this machine and the registry does not say"
+    where = {
+        "weights": "counted in the weights",
+        "registry": "as the registry says; the weights are not on this machine",
+    }
+    return f"{cost.parameters:,} ({where[cost.parameters_from]})"
+
+
+def _memory(memory: Memory) -> str:
+    if memory.needed is None:
+        return f"needed unknown, {_size(memory.free)} free"
+    parts = (("weights", memory.weights), ("cache", memory.cache), ("logits", memory.logits))
+    listed = " + ".join(f"{name} {_size(size)}" for name, size in parts)
+    fits = "fits" if memory.fits else "DOES NOT FIT"
+    if memory.fits and None in (memory.cache, memory.logits):
+        fits = "the weights fit"
+    return f"{_size(memory.needed)} needed ({listed}), {_size(memory.free)} free: {fits}"
+
+
+def _size(size: int | None) -> str:
+    return "unknown" if size is None else f"{size / 2**30:.2f} GiB"
+
+
+def _time(cost: Cost) -> str:
+    if cost.seconds is None or cost.speed is None:
+        return "unknown"
+    reading, writing = cost.speed.reading / 1e9, cost.speed.writing / 1e9
+    return (
+        f"about {_duration(cost.seconds)}, roughly: 2 x parameters operations a token at the "
+        f"{reading:,.0f} (reading) and {writing:,.0f} (writing) billion a second that this machine "
+        f"now multiplies matrices with; loading and scoring come on top"
+    )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes / 60:.0f} h"

@@ -1,5 +1,34 @@
+"""``llmaudit report``: write the report of a stored run again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
 import click
 
-@click.command()
-def report() -> None:
-    pass
+from llmaudit.cli import options
+
+
+@click.command(short_help="Write the report of a finished run again.")
+@options.RUN_DIRECTORY
+@click.option(
+    "--template",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="An HTML template of your own (Jinja, sandboxed).",
+)
+@options.OTHER_POLICY
+def report(run_directory: Path, template: Path | None, policy: str | None) -> None:
+    """Write the report of a finished run again, and print its path.
+
+    Neither the model nor the scorers are needed: everything comes from the run's store.
+    """
+    from llmaudit.audit import report_run
+    from llmaudit.cli.output import print_line
+    from llmaudit.config import load_policy
+    from llmaudit.linting import refuse_faulty_policy
+
+    if policy is not None:
+        refuse_faulty_policy(policy)
+    chosen = load_policy(policy) if policy is not None else None
+    finished = report_run(run_directory, policy=chosen, template=template)
+    print_line(finished.report)

@@ -9,19 +9,19 @@ from typing import Any
 
 import click
 
+from llmaudit.cli import options
+from llmaudit.cli.completing import complete_scorers
+
 
 @click.command(short_help="Audit a model and write the report.")
-@click.option(
-    "--model",
-    required=True,
-    help="Registry name, hub id, folder, .gguf file, or scripted:FILE.",
-)
-@click.option("--suite", default="quick", show_default=True, help="Suite name or YAML file.")
-@click.option("--policy", default="default", show_default=True, help="Policy name or YAML file.")
+@options.MODEL
+@options.SUITE
+@options.POLICY
 @click.option(
     "--scorer",
     "scorers",
     multiple=True,
+    shell_complete=complete_scorers,
     help="A scorer besides the suite's own; may be given several times.",
 )
 @click.option(
@@ -29,45 +29,36 @@ import click
     type=click.Path(path_type=Path, file_okay=False),
     help="Run directory.  [default: runs/<model>-<suite>-<date>]",
 )
-@click.option("--samples", type=click.IntRange(1, 1000), help="Samples per prompt, for all sets.")
-@click.option("--max-new-tokens", type=click.IntRange(1, 8192), help="Length limit of an answer.")
-@click.option("--temperature", type=click.FloatRange(0, 5), help="0 is greedy.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Run seed.")
-@click.option("--limit", type=click.IntRange(1), help="At most this many prompts per probe set.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps.")
-@click.option(
-    "--dtype",
-    type=click.Choice(["auto", "float32", "bfloat16", "float16"]),
-    default="auto",
-    show_default=True,
-    help="Number format of the weights.",
-)
-@click.option(
-    "--batch-tokens",
-    type=click.IntRange(64),
-    default=8192,
-    show_default=True,
-    help="Token budget of one batch; smaller needs less memory.",
-)
+@options.SAMPLES
+@options.MAX_NEW_TOKENS
+@options.TEMPERATURE
+@options.SEED
+@options.LIMIT
+@options.DEVICE
+@options.DTYPE
+@options.BATCH_TOKENS
 @click.option("--fresh", is_flag=True, help="Start over; the old store is set aside, not deleted.")
 @click.option("--exit-zero", is_flag=True, help="Exit 0 whatever the verdict of a finished run.")
 @click.option("--quiet", is_flag=True, help="No progress and no table, only the verdict.")
-@click.option("--json", "as_json", is_flag=True, help="Print results.json instead of the table.")
-def run(exit_zero: bool, quiet: bool, as_json: bool, **options: Any) -> None:
+@options.json_option("results.json instead of the table")
+def run(exit_zero: bool, quiet: bool, as_json: bool, **given: Any) -> None:
     """Audit a model and write the report.
 
     A stopped run goes on where it was when the same command is given again.
     """
-    from llmaudit.audit import run_audit
     from llmaudit.cli.console import Listener
+
+    with Listener(quiet=quiet or as_json) as listener:
+        config = options.make_config(**given)
+        from llmaudit.audit import run_audit
+        from llmaudit.linting import refuse_faulty_files
+
+        refuse_faulty_files(config.suite, config.policy)
+        command = shlex.join(["llmaudit", *sys.argv[1:]])
+        finished = run_audit(config, progress=listener, command=command)
     from llmaudit.cli.verdicts import print_results, print_run
-    from llmaudit.config import AuditConfig
     from llmaudit.verdicts import exit_code
 
-    config = AuditConfig(**options)
-    command = shlex.join(["llmaudit", *sys.argv[1:]])
-    with Listener(quiet=quiet or as_json) as listener:
-        finished = run_audit(config, progress=listener, command=command)
     if as_json:
         print_results(finished.run)
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from transformers.cache_utils import DynamicCache, DynamicLayer
+from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
 
 
 class RoomyLayer(DynamicLayer):  # type: ignore[misc]  # transformers ships no types
@@ -47,6 +47,32 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]  # transformers ships no t
         self._keys = self._keys.index_select(0, rows)
         self._values = self._values.index_select(0, rows)
         self._expose()
+
+
+def describe_layers(config: Any) -> tuple[bool, int | None]:
+    """Say whether all layers of a network attend only, and the shortest window that any keeps."""
+    layers = DynamicCache(config=config).layers
+    kinds = {type(layer) for layer in layers}
+    windows = [layer.sliding_window for layer in layers if type(layer) is DynamicSlidingWindowLayer]
+    return kinds <= {DynamicLayer, DynamicSlidingWindowLayer}, min(windows, default=None)
+
+
+def repeat_prefix(cache: DynamicCache, shifts: torch.Tensor) -> None:
+    """Repeat a cache of one row for many, each moved right to make place for its padding.
+
+    Parameters
+    ----------
+    cache : DynamicCache
+        Of one row; changed in place. Its length stays: what is moved out at the end is dropped.
+    shifts : Tensor of int64, shape (rows,)
+        How far each row is moved. What stands before it then must be masked out. A row of a
+        sliding window may be moved only while the window still holds the whole prefix.
+    """
+    for layer in cache.layers:
+        columns = torch.arange(layer.keys.shape[-2], device=shifts.device)
+        index = (columns - shifts.unsqueeze(1)).clamp_(min=0)
+        layer.keys = layer.keys[0][:, index].transpose(0, 1)
+        layer.values = layer.values[0][:, index].transpose(0, 1)
 
 
 def make_room(cache: DynamicCache, copies: torch.Tensor, room: int) -> None:

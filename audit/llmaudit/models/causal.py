@@ -31,7 +31,7 @@ LIKELIHOOD_DEFINITION = (
 )
 
 #: Logits held at once, in numbers: likelihood batches stay below this many positions x vocabulary.
-_LOGIT_BUDGET = 2**27
+LOGIT_BUDGET = 2**27
 
 
 class CausalModel:
@@ -107,7 +107,7 @@ class CausalModel:
         plan = token_budget_batches(
             rows,
             length=lambda row: len(row.input_ids),
-            budget=min(self._batch_tokens, _LOGIT_BUDGET // self._network.vocabulary),
+            budget=min(self._batch_tokens, LOGIT_BUDGET // self._network.vocabulary),
             order=lambda row: (row.input_ids, row.request.id),
         )
         for row in self._run(plan, likelihood_batch, done):

@@ -78,38 +78,45 @@ class _Decoder:
                 row.finish = "length"
 
     def _prefill(self) -> tuple[DynamicCache, torch.Tensor]:
-        """Read every prompt once, what all share only once, and repeat it for its samples."""
+        """Read every prompt once, what all share only once, and repeat it for its samples.
+
+        Rows are padded on the left, so that every layer sees true distances between tokens,
+        those of a window or a slope over distance too. The cache of the shared prefix is moved
+        right by each row's padding; the tokens that this pushes out are read again.
+        """
         import torch
 
         from llmaudit.models.cache import make_room
 
-        shared = shared_prefix(self.prompts)
-        cache = prefill_prefix(self.network, self.prompts[0][:shared], len(self.prompts))
-        input_ids = self.network.pad([prompt[shared:] for prompt in self.prompts], left=True)
-        self.mask = self._prompt_mask(shared, input_ids.shape[1])
-        positions = (self.mask.cumsum(dim=1) - 1).clamp_(min=0)
+        shared = self._shared()
+        longest = max(len(prompt) for prompt in self.prompts)
+        lengths = torch.tensor([len(prompt) for prompt in self.prompts], device=self.network.device)
+        columns = torch.arange(longest, device=self.network.device)
+        offsets = columns - (longest - lengths).unsqueeze(1)
+        self.mask = (offsets >= 0).long()
+        cache = prefill_prefix(self.network, self.prompts[0][:shared], longest - lengths)
+        input_ids = self.network.pad(
+            [prompt[shared - longest :] for prompt in self.prompts], left=True
+        )
         rows = torch.arange(len(self.prompts), device=self.network.device)
         logits = self.network.logits_at(
             input_ids,
             rows,
             torch.full_like(rows, input_ids.shape[1] - 1),
             mask=self._needed_mask(),
-            positions=positions[:, shared:],
+            positions=offsets.clamp(min=0)[:, shared:],
             cache=cache,
         )
         make_room(cache, self.copies, self.decoding.max_new_tokens)
         self.mask = self.mask[self.copies]
         return cache, logits[self.copies]
 
-    def _prompt_mask(self, shared: int, width: int) -> torch.Tensor:
-        """Return 1 for the shared prefix and each prompt's own tokens, 0 for what pads between."""
-        import torch
-
-        device = self.network.device
-        own = torch.tensor([len(prompt) - shared for prompt in self.prompts], device=device)
-        columns = torch.arange(shared + width, device=device)
-        padded = (columns >= shared) & (columns < shared + width - own.unsqueeze(1))
-        return (~padded).long()
+    def _shared(self) -> int:
+        """Return how much of the prompts to read once: no more than a sliding window holds."""
+        if not self.network.attention_only:
+            return 0
+        shared, window = shared_prefix(self.prompts), self.network.window
+        return shared if window is None else min(shared, window - 1)
 
     def _needed_mask(self) -> torch.Tensor | None:
         """Return the mask, or None where nothing is padded: attention is faster without one."""

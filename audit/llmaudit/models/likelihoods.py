@@ -67,10 +67,10 @@ def _logits(
 
     positions = torch.tensor(read, device=network.device)
     rows, columns = positions[:, 0], positions[:, 1]
-    shared = min(shared_prefix(sequences), int(columns.min()))
+    shared = min(shared_prefix(sequences), int(columns.min())) if network.attention_only else 0
     if not shared:
         return network.logits_at(network.pad(sequences, left=False), rows, columns)
-    cache = prefill_prefix(network, sequences[0][:shared], len(sequences))
+    cache = prefill_prefix(network, sequences[0][:shared], rows.new_zeros(len(sequences)))
     input_ids = network.pad([sequence[shared:] for sequence in sequences], left=False)
     steps = torch.arange(shared, shared + input_ids.shape[1], device=network.device)
     return network.logits_at(

@@ -138,7 +138,7 @@ def check_capacity(parameters: int, dtype: str, device: str) -> None:
         With what is needed, what is free, and the alternatives.
     """
     needed = parameters * (4 if dtype == "float32" else 2)
-    free = _free_memory(device)
+    free = free_memory(device)
     if needed > free:
         raise CapacityError(
             f"the weights need {needed / 2**30:.1f} GiB in {dtype}, and {free / 2**30:.1f} GiB are "
@@ -146,7 +146,8 @@ def check_capacity(parameters: int, dtype: str, device: str) -> None:
         )
 
 
-def _free_memory(device: str) -> int:
+def free_memory(device: str) -> int:
+    """Return the bytes that are free on a device now."""
     if device.startswith("cuda"):
         import torch
 

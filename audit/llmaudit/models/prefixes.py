@@ -7,38 +7,52 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import torch
     from transformers.cache_utils import DynamicCache
 
     from llmaudit.models.forward import CausalNetwork
 
-#: A shorter prefix costs more in an extra pass than it saves.
-_WORTHWHILE = 8
+#: What one more pass through the network costs, in positions (measured on two CPU cores).
+PASS_COST = 20
+
+
+def worthwhile_prefix(common: int, shortest: int, rows: int) -> int:
+    """Return how many of the leading tokens that ``rows`` sequences have in common to run once.
+
+    Every sequence keeps at least one token after the prefix, so that each has a position to read.
+    A prefix that saves no more than the pass of its own costs counts as 0.
+    """
+    length = min(common, shortest - 1)
+    return length if length * (rows - 1) > PASS_COST else 0
 
 
 def shared_prefix(sequences: Sequence[Sequence[int]]) -> int:
-    """Return how many leading tokens all sequences share and none of them ends with.
-
-    Every sequence keeps at least one token after the prefix, so that each has a position to read.
-    A prefix that is not worth a pass of its own counts as 0.
-    """
-    if len(sequences) < 2:
-        return 0
+    """Return how many leading tokens of the sequences are worth running once for all of them."""
     common = len(os.path.commonprefix([tuple(sequence) for sequence in sequences]))
-    shortest = min(len(sequence) for sequence in sequences)
-    length = min(common, shortest - 1)
-    return length if length >= _WORTHWHILE else 0
+    return worthwhile_prefix(common, min(map(len, sequences)), len(sequences))
 
 
-def prefill_prefix(network: CausalNetwork, prefix: Sequence[int], rows: int) -> DynamicCache:
-    """Run ``prefix`` once and return its cache repeated for ``rows`` sequences (none: empty)."""
+def prefill_prefix(
+    network: CausalNetwork, prefix: Sequence[int], shifts: torch.Tensor
+) -> DynamicCache:
+    """Run ``prefix`` once and return its cache repeated for sequences, each moved by its shift.
+
+    Parameters
+    ----------
+    network : CausalNetwork
+    prefix : sequence of int
+        May be empty; so is the cache then.
+    shifts : Tensor of int64, shape (rows,)
+        Columns of padding before each sequence; see :func:`llmaudit.models.cache.repeat_prefix`.
+    """
     import torch
     from transformers.cache_utils import DynamicCache
 
-    from llmaudit.models.cache import select_rows
+    from llmaudit.models.cache import repeat_prefix
 
     cache = DynamicCache(config=network.network.config)
     if prefix:
         first = torch.zeros(1, dtype=torch.long, device=network.device)
         network.logits_at(network.pad([prefix], left=True), first, first, cache=cache)
-        select_rows(cache, first.expand(rows))
+        repeat_prefix(cache, shifts)
     return cache

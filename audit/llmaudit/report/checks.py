@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from llmaudit.records import Estimate, Finding, Measurement, Run, Verdict
+from llmaudit.records import Estimate, Finding, Measurement, Run
 from llmaudit.report import wording
 from llmaudit.report.views import CheckView, Fact, GroupView, MeasureView, PartRow
 from llmaudit.transparency import hide_folders
@@ -18,7 +18,10 @@ _ALL = {"all": "all prompts"}
 
 def check_views(run: Run) -> tuple[CheckView, ...]:
     """Return one view per finding, in the order of the policy."""
-    return tuple(_check(index, finding) for index, finding in enumerate(run.findings, start=1))
+    return tuple(
+        _check(f"check-{index}", finding, _judged(finding, run))
+        for index, finding in enumerate(run.findings, start=1)
+    )
 
 
 def measure_views(run: Run) -> tuple[MeasureView, ...]:
@@ -32,7 +35,7 @@ def measure_views(run: Run) -> tuple[MeasureView, ...]:
             part_rows(estimates),
             estimates,
             tuple(_measure_facts(measured)),
-            tuple(flatten(measured.detail)) if measured.detail else (),
+            tuple(flatten(measured.detail)),
         )
         for index, (measured, estimates) in enumerate(free, start=1)
     )
@@ -84,11 +87,16 @@ def _judges(finding: Finding, measured: Measurement) -> bool:
     return same and finding.scorer in (None, measured.scorer)
 
 
-def _check(index: int, finding: Finding) -> CheckView:
+def _judged(finding: Finding, run: Run) -> Measurement | None:
+    return next((each for each, _ in run.measured if _judges(finding, each)), None)
+
+
+def _check(key: str, finding: Finding, measured: Measurement | None) -> CheckView:
     estimate = finding.estimate
+    detail = {**(measured.detail if measured else {}), **finding.detail}
     parts = finding.parts or (() if estimate is None else (estimate,))
     return CheckView(
-        key=f"check-{index}",
+        key=key,
         title=finding.title,
         verdict=finding.verdict,
         symbol=wording.SYMBOLS[finding.verdict],
@@ -103,8 +111,8 @@ def _check(index: int, finding: Finding) -> CheckView:
         why=finding.why,
         rows=part_rows(parts),
         estimates=parts,
-        facts=tuple(_check_facts(finding)),
-        detail=tuple(flatten(finding.detail)) if finding.detail else (),
+        facts=tuple(_check_facts(finding, measured)),
+        detail=tuple(flatten(detail)),
         limits=_limits(finding),
     )
 
@@ -117,20 +125,21 @@ def _limits(finding: Finding) -> tuple[float, float] | None:
     return (finding.ideal - finding.margin, finding.ideal + finding.margin)
 
 
-def _check_facts(finding: Finding) -> Iterable[Fact]:
+def _check_facts(finding: Finding, measured: Measurement | None) -> Iterable[Fact]:
     if finding.probe_set:
         yield "metric", finding.metric.replace("_", " ")
         yield "probe set", finding.probe_set
         yield "axis", finding.axis or "none"
         yield "scorer", finding.scorer or "none"
-    if finding.verdict is Verdict.NOT_TESTED:
-        return
     estimate = finding.estimate
-    if estimate is not None:
-        yield "n", f"{estimate.n:,}"
-        yield "n missing", f"{estimate.n_missing:,}"
-        yield "clusters", f"{estimate.clusters:,}"
-        yield "method", estimate.method or "unknown"
+    if measured is not None:
+        yield "n", f"{measured.n:,}"
+        yield "n missing", f"{measured.n_missing:,}"
+        yield from _reasons(measured.missing_reasons)
+    if estimate is None:
+        return
+    yield "clusters", f"{estimate.clusters:,}"
+    yield "method", estimate.method or "unknown"
     yield "p", wording.p_value(finding.p_value)
     yield "adjusted p", wording.p_value(finding.p_adjusted)
     effect = wording.number(finding.effect_size)

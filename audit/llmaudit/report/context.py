@@ -87,10 +87,11 @@ def _model_line(run: Run) -> str:
 
 def _suite_line(run: Run) -> str:
     counts, model = run.counts, run.model
+    states = f"{counts.errors:,} errors, {counts.empty:,} empty answers"
     seed = run.config.get("seed", "unknown")
     return (
         f"suite {named(run.suite)} · {counts.requests:,} requests · seed {seed} · "
-        f"{model.dtype} on {model.device} · {counts.errors:,} errors, {counts.empty:,} empty answers"
+        f"{model.dtype} on {model.device} · {states}"
     )
 
 

@@ -45,13 +45,13 @@ def storable(text: str) -> str:
 
 
 def visible(text: str) -> str:
-    """Return ``text`` with every control, bidirectional and invisible character made visible.
+    r"""Return ``text`` with every control, bidirectional and invisible character made visible.
 
     Newlines and tabs stay. Lone surrogates, which no UTF-8 file can hold, are spelled out.
 
     Examples
     --------
-    >>> visible("a\\x1b[31mb\\u202ec")
+    >>> visible("a\x1b[31mb\u202ec")
     'a␛[31mb[U+202E]c'
     """
     return storable(text).replace("\r\n", "\n").translate(_VISIBLE)

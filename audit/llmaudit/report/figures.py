@@ -33,7 +33,7 @@ INK, MUTED, BAND, EDGE, DOT, PAPER = (
 )
 """Colours that the style sheet looks up by value to swap them in dark mode."""
 
-_WIDTH, _LABEL_WIDTH, _ROW, _TOP, _BOTTOM, _RIGHT = 560, 160, 30, 30, 36, 16
+_WIDTH, _LABEL_WIDTH, _ROW, _TOP, _BOTTOM, _RIGHT = 450, 150, 28, 28, 36, 14
 _LONGEST_LABEL = 22
 _SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -126,11 +126,11 @@ def _draw(axes: Axes, panel: Panel, texts: dict[str, str]) -> None:
     axes.set_yticks(range(count), labels=names, color=INK)
     axes.tick_params(axis="y", length=0, pad=8)
     axes.tick_params(axis="x", colors=MUTED, length=4, labelsize=12)
-    axes.locator_params(axis="x", nbins=6)
+    axes.locator_params(axis="x", nbins=5)
     axes.axhline(count - 0.5, color=MUTED, linewidth=1)
     if panel.title:
         title = _placeholder(texts, terminal_safe(panel.title, one_line=True))
-        axes.text(-0.4, 1.06, title, transform=axes.transAxes, color=INK, va="bottom")
+        axes.text(-0.49, 1.06, title, transform=axes.transAxes, color=INK, va="bottom")
 
 
 def _draw_limits(axes: Axes, limits: Limits, span: tuple[float, float]) -> None:

@@ -63,7 +63,7 @@ def content_security_policy(style: str) -> str:
 
 
 def draw_figures(context: ReportContext) -> Mapping[str, Markup]:
-    """Return every figure by its key, as markup; a key is missing where there is nothing to draw."""
+    """Return every figure by its key, as markup; no key where there is nothing to draw."""
     drawn = {view.key: check_figure(view) for view in context.checks}
     drawn |= {view.key: group_figure(view) for view in context.groups}
     return {key: Markup(svg) for key, svg in drawn.items() if svg}  # noqa: S704 - drawn by us

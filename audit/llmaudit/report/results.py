@@ -1,4 +1,4 @@
-"""Puts a run into plain data: ``results.json``, for programs. ``docs/results-schema.md`` explains it."""
+"""Puts a run into plain data, ``results.json``; ``docs/results-schema.md`` explains it."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _points(distribution: Distribution | None) -> dict[str, Any] | None:
 
 
 def _numbers(value: Any) -> Any:
-    """Return plain data in which what has no finite value is None; NumPy scalars become Python's."""
+    """Return plain data in which what is not finite is None; NumPy's values become Python's."""
     if isinstance(value, Mapping):
         return {key: _numbers(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):

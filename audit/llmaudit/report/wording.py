@@ -68,7 +68,7 @@ def level(value: float) -> str:
 
 
 def margin(finding: Finding) -> str:
-    """Return a check's margin as the policy means it: ``< 0.05`` or ``± 0.5`` (around the ideal)."""
+    """Return a check's margin as the policy means it: ``< 0.05``, or ``± 0.5`` around the ideal."""
     if finding.margin is None:
         return NO_VALUE
     if finding.kind == "ceiling":

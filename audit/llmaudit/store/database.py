@@ -69,7 +69,7 @@ def open_database(
             check_file(connection, path, migrations)
             if not read_only:
                 connection.execute("PRAGMA journal_mode = WAL").fetchone()
-                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute("PRAGMA synchronous = NORMAL")
             elif applied_migrations(connection, path, migrations) < len(migrations):
                 connection = _copy_to_memory(connection)
             migrate(connection, path, migrations)

@@ -1,9 +1,9 @@
 """Reads and writes the store of one run.
 
-Durability: the file is in write-ahead mode with ``synchronous=FULL``, so that a batch whose
-``add_`` call has returned survives a killed process as well as a power cut; a batch in flight is
-lost whole. NORMAL would do for killed processes, but one sync per batch costs milliseconds beside
-the seconds in which a model makes the batch.
+Durability: the file is in write-ahead mode with ``synchronous=NORMAL``. A record whose ``add_``
+call has returned survives a killed process, so every result is stored as it arrives; after a
+power cut the last of them may be gone, and are asked for again, but the file is whole. FULL
+would cost a sync for each result: 5 ms were measured, 7 s in the quick suite.
 """
 
 from __future__ import annotations

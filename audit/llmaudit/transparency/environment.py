@@ -31,10 +31,8 @@ def processor_name(cpuinfo: Iterable[str]) -> str:
 
 
 def _read_cpuinfo() -> list[str]:
-    try:
-        return Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return []
+    path = Path("/proc/cpuinfo")
+    return path.read_text(errors="replace").splitlines() if path.is_file() else []
 
 
 def _memory() -> str:
@@ -44,24 +42,19 @@ def _memory() -> str:
 
 
 def _usable_cores() -> str:
-    if hasattr(os, "sched_getaffinity"):
-        return str(len(os.sched_getaffinity(0)))
-    return str(os.cpu_count() or "unknown")
+    allowed = getattr(os, "sched_getaffinity", None)
+    return str(len(allowed(0)) if allowed else os.cpu_count())
 
 
 def _threads() -> str:
-    try:
-        import torch
-    except ImportError:
-        return "unknown"
+    import torch
+
     return str(torch.get_num_threads())
 
 
 def _accelerators() -> str:
-    try:
-        import torch
-    except ImportError:
-        return "unknown"
+    import torch
+
     if not torch.cuda.is_available():
         return "none"
     return ", ".join(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))

@@ -12,8 +12,8 @@ METHOD_LIMITS: tuple[str, ...] = (
     "apart from it, and is reported as inconclusive.",
     "The probe sets are small and in the languages named in their datasheets. Behaviour in other "
     "languages, dialects, domains, long conversations or with tools was not looked at.",
-    "Sampled text varies. The intervals cover the sampling of templates and of outputs; they do not "
-    "cover the choice of probe set, scorer, wording or system prompt.",
+    "Sampled text varies. The intervals cover the sampling of templates and of outputs; they do "
+    "not cover the choice of probe set, scorer, wording or system prompt.",
     "Groups are entries of a lexicon put into templates, not people. The lexicons are incomplete, "
     "and a difference between group words is not a measurement of harm to a group.",
     "The prompts are not adversarial. A person who searches for failures will find ones that are "

@@ -1,0 +1,261 @@
+"""What a run will cost, computed without running it: requests, tokens, memory and time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from llmaudit.config import AuditConfig
+from llmaudit.models.loading import (
+    choose_device,
+    choose_dtype,
+    count_parameters,
+    free_memory,
+)
+from llmaudit.models.local import (
+    Geometry,
+    LocalModel,
+    PromptTokens,
+    count_tokens,
+    find_local,
+    guess_tokens,
+    read_geometry,
+)
+from llmaudit.planning import Plan, PlannedSet
+from llmaudit.records import Prompt, Task
+
+#: The widest matrix that is timed: wider ones run at the same speed and only take longer.
+_WIDEST = 4_096
+_USUAL_WIDTH = 1_024
+_LOGIT_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class SetCost:
+    """What one probe set asks for. ``new_tokens`` is an upper bound: answers may end earlier."""
+
+    probe_set: str
+    task: Task
+    prompts: int
+    samples: int
+    generations: int
+    likelihoods: int
+    read_tokens: int
+    new_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes that a run needs at its fullest; None where they cannot be known beforehand."""
+
+    weights: int | None
+    cache: int | None
+    logits: int | None
+    free: int
+
+    @property
+    def needed(self) -> int | None:
+        """The sum of what is known; None where not even the weights are."""
+        if self.weights is None:
+            return None
+        return self.weights + (self.cache or 0) + (self.logits or 0)
+
+    @property
+    def fits(self) -> bool | None:
+        """Whether that is free now; None where it cannot be said."""
+        return None if self.needed is None else self.needed <= self.free
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Measured multiplications of matrices, in operations per second.
+
+    ``reading`` is with as many rows as a batch has tokens, ``writing`` with as many as it has
+    answers: a model that writes does much less at a time than one that reads.
+    """
+
+    reading: float
+    writing: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Everything that ``llmaudit plan`` tells.
+
+    Attributes
+    ----------
+    model : str
+    sets : tuple of SetCost
+    parameters : int or None
+    parameters_from, tokens_from : str
+        ``weights`` / ``tokenizer`` where the model's files are here; else ``registry`` or
+        ``unknown``, and ``characters``.
+    device, dtype : str
+    memory : Memory
+    speed : Speed or None
+    seconds : float or None
+        For the model alone; loading and scoring come on top.
+    """
+
+    model: str
+    sets: tuple[SetCost, ...]
+    parameters: int | None
+    parameters_from: str
+    tokens_from: str
+    device: str
+    dtype: str
+    memory: Memory
+    speed: Speed | None
+    seconds: float | None
+
+
+def estimate_cost(config: AuditConfig, plan: Plan) -> Cost:
+    """Return what a run of ``plan`` with ``config`` will cost; nothing is fetched or loaded.
+
+    About a third of a second goes into timing multiplications of matrices on the chosen device.
+
+    Raises
+    ------
+    UsageError
+        If the model or the device is unknown.
+    """
+    local = _find(config.model)
+    prompts = [prompt for planned in plan.sets for prompt in planned.prompts]
+    tokens, tokens_from = _tokens(local, prompts)
+    sets = tuple(cost_set(planned, tokens) for planned in plan.sets)
+    geometry = read_geometry(local.folder) if local.folder else None
+    device = choose_device(config.device)
+    dtype = choose_dtype(config.dtype, device, geometry.dtype if geometry else None)
+    parameters, parameters_from = _parameters(local)
+    memory = _memory(parameters, geometry, dtype, config.batch_tokens, free_memory(device))
+    speed, seconds = None, None
+    if parameters is not None:
+        speed = measure_speed(device, dtype, geometry, _rows(sets, config.batch_tokens))
+        seconds = estimate_seconds(sets, parameters, speed)
+    return Cost(
+        config.model, sets, parameters, parameters_from, tokens_from, device, dtype, memory,
+        speed, seconds,
+    )  # fmt: skip
+
+
+def cost_set(planned: PlannedSet, tokens: Mapping[str, PromptTokens]) -> SetCost:
+    """Return what one probe set asks for.
+
+    A prompt is read once for all of its samples, and once for each of its choices.
+
+    Parameters
+    ----------
+    planned : PlannedSet
+    tokens : mapping of prompt id to PromptTokens
+    """
+    task, prompts = planned.facts.task, planned.prompts
+    counts = [tokens[prompt.id] for prompt in prompts]
+    if task is Task.CHOICES:
+        likelihoods = sum(len(prompt.choices) for prompt in prompts)
+        read = sum(one.sent + choice for one in counts for choice in one.choices.values())
+        return SetCost(planned.facts.id, task, len(prompts), 1, 0, likelihoods, read, 0)
+    generations = len(prompts) * planned.samples
+    read = sum(one.sent for one in counts)
+    new = generations * planned.decoding.max_new_tokens
+    return SetCost(
+        planned.facts.id, task, len(prompts), planned.samples, generations, 0, read, new
+    )
+
+
+def estimate_seconds(sets: tuple[SetCost, ...], parameters: int, speed: Speed) -> float:
+    """Return the seconds that 2 x parameters operations for every token take at that speed."""
+    reading = sum(one.read_tokens for one in sets)
+    writing = sum(one.new_tokens for one in sets)
+    return 2 * parameters * (reading / speed.reading + writing / speed.writing)
+
+
+def measure_speed(
+    device: str, dtype: str, geometry: Geometry | None, rows: tuple[int, int]
+) -> Speed:
+    """Time multiplications of matrices as wide as the model's, for about 0.3 seconds.
+
+    Parameters
+    ----------
+    device, dtype : str
+    geometry : Geometry or None
+        For the width; a usual one is taken where it is unknown.
+    rows : (int, int)
+        Tokens of a batch that is read, answers of a batch that is written.
+    """
+    width = min(geometry.hidden_width if geometry else _USUAL_WIDTH, _WIDEST)
+    reading, writing = (_operations_per_second(device, dtype, count, width) for count in rows)
+    return Speed(reading, writing)
+
+
+def _operations_per_second(device: str, dtype: str, rows: int, width: int) -> float:
+    import time
+
+    import torch
+
+    with torch.inference_mode():
+        kind = getattr(torch, dtype)
+        left = torch.ones(rows, width, dtype=kind, device=device)
+        right = torch.ones(width, 4 * width, dtype=kind, device=device)
+
+        def multiply() -> None:
+            # Reading one number back waits for a device that works in the background.
+            (left @ right)[0, 0].item()
+
+        multiply()
+        started, done = time.perf_counter(), 0
+        while (passed := time.perf_counter() - started) < 0.15:
+            multiply()
+            done += 1
+    return done * 2 * rows * width * 4 * width / passed
+
+
+def _find(name: str) -> LocalModel:
+    """Return what is here of a model; of kinds that a prefix chooses, nothing can be known."""
+    from pathlib import Path
+
+    if ":" in name and not Path(name).exists():
+        return LocalModel(None, None)
+    return find_local(name)
+
+
+def _tokens(local: LocalModel, prompts: list[Prompt]) -> tuple[Mapping[str, PromptTokens], str]:
+    counted = count_tokens(local.folder, prompts) if local.folder else None
+    return (counted, "tokenizer") if counted else (guess_tokens(prompts), "characters")
+
+
+def _parameters(local: LocalModel) -> tuple[int | None, str]:
+    if local.folder is not None:
+        return count_parameters(local.folder), "weights"
+    if local.entry is not None and local.entry.parameters is not None:
+        return local.entry.parameters.value, "registry"
+    return None, "unknown"
+
+
+def _memory(
+    parameters: int | None, geometry: Geometry | None, dtype: str, batch_tokens: int, free: int
+) -> Memory:
+    size = 4 if dtype == "float32" else 2
+    return Memory(
+        weights=None if parameters is None else parameters * size,
+        cache=geometry.cache_bytes(batch_tokens, size) if geometry else None,
+        logits=_most_logits(geometry.vocabulary, batch_tokens) if geometry else None,
+        free=free,
+    )
+
+
+def _most_logits(vocabulary: int, batch_tokens: int) -> int:
+    """Return the bytes of the logits of the largest batch of likelihoods."""
+    from llmaudit.models.causal import LOGIT_BUDGET
+
+    return min(batch_tokens, LOGIT_BUDGET // vocabulary) * vocabulary * _LOGIT_BYTES
+
+
+def _rows(sets: tuple[SetCost, ...], batch_tokens: int) -> tuple[int, int]:
+    """Return the rows of a usual batch: its tokens when it reads, its answers when it writes."""
+    generations = sum(one.generations for one in sets)
+    asked = [one for one in sets if one.generations]
+    length = sum(
+        one.generations * one.read_tokens / max(one.prompts, 1) + one.new_tokens for one in asked
+    )
+    answers = int(batch_tokens * generations / length) if length else 1
+    return min(batch_tokens, 1_024), max(1, min(answers, generations))

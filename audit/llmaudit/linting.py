@@ -1,0 +1,253 @@
+"""Checks any file that a user may write: alone, and against everything that it names.
+
+What one file says by itself is checked where its format is defined. What stands here needs
+several parts of the program at once: a suite's probe sets and scorers, a policy's metrics, axes
+and groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from llmaudit.config import Check, Policy, Suite
+from llmaudit.errors import FileProblem, InvalidFileError
+from llmaudit.probesets import (
+    ProbeSet,
+    find_kind,
+    find_probe_sets,
+    lint_file,
+    load_lexicon,
+    load_probe_set,
+)
+from llmaudit.probesets.schema import METRICS as METRICS_BY_TASK
+from llmaudit.records import Task
+from llmaudit.scorers import list_scorers, scorer_facts_without_loading
+from llmaudit.yamlfile import Document, read_yaml, validate
+from llmaudit.yamlproblems import KeyPath, name_nearest
+
+_SUFFIXES = frozenset({".yaml", ".yml"})
+_SCRIPT_KEYS = frozenset({"answers", "likelihoods"})
+
+
+def find_files(paths: Iterable[Path]) -> list[Path]:
+    """Return the files named, and the YAML files within the folders named, each once.
+
+    Raises
+    ------
+    InvalidFileError
+        If a folder holds no YAML file: nothing in it would be checked.
+    """
+    found: dict[Path, None] = {}
+    empty: list[FileProblem] = []
+    for path in paths:
+        if not path.is_dir():
+            found[path] = None
+            continue
+        inside = sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES)
+        found.update(dict.fromkeys(inside))
+        if not inside:
+            remedy = "name a file, or a folder that holds .yaml files"
+            empty.append(FileProblem(str(path), None, "", "holds no .yaml file", remedy))
+    if empty:
+        raise InvalidFileError(empty)
+    return list(found)
+
+
+def lint_files(files: Sequence[Path]) -> list[FileProblem]:
+    """Return every fault of probe sets, lexicons, suites, policies and scripted models.
+
+    A policy may name the probe sets that ship, those linted with it, and those of a suite that
+    is linted with it.
+
+    Parameters
+    ----------
+    files : sequence of Path
+    """
+    documents: list[tuple[Document, str | None]] = []
+    problems: list[FileProblem] = []
+    for file in files:
+        try:
+            document = read_yaml(file)
+            documents.append((document, _kind(document.data)))
+        except InvalidFileError as error:
+            problems += error.problems
+    known = _Known()
+    # Policies come last: by then everything that they may name is known.
+    for document, kind in sorted(documents, key=lambda pair: pair[1] == "policy"):
+        problems += _lint_one(document, kind, known)
+    places = {str(file): place for place, file in enumerate(files)}
+    unique = dict.fromkeys(problems)
+    return sorted(unique, key=lambda one: (places.get(one.file, len(places)), one.line or 0))
+
+
+def refuse_faulty_files(suite: str, policy: str) -> None:
+    """Refuse a suite file or a policy file that names what does not exist, before a run.
+
+    Names of shipped files are left to their loaders, which know the nearest one.
+
+    Raises
+    ------
+    InvalidFileError
+        With every problem found.
+    """
+    known = _Known()
+    problems = []
+    for name, model in ((suite, Suite), (policy, Policy)):
+        if Path(name).suffix in _SUFFIXES:
+            document = read_yaml(Path(name))
+            content = validate(document, model)
+            check = _check_suite if isinstance(content, Suite) else _check_policy
+            problems += list(check(document, content, known))  # type: ignore[arg-type]
+    if problems:
+        raise InvalidFileError(problems)
+
+
+def refuse_faulty_policy(policy: str) -> None:
+    """Refuse a policy file that a stored run cannot be held against.
+
+    The run may hold probe sets that are not here any more, so only their names are not checked.
+
+    Raises
+    ------
+    InvalidFileError
+        With every problem found.
+    """
+    if Path(policy).suffix in _SUFFIXES:
+        document = read_yaml(Path(policy))
+        problems = list(_check_policy(document, validate(document, Policy), None))
+        if problems:
+            raise InvalidFileError(problems)
+
+
+class _Known:
+    """The probe sets that a policy may name: shipped ones, loaded when asked for, and others."""
+
+    def __init__(self) -> None:
+        self._files = find_probe_sets()
+        self._others: dict[str, ProbeSet] = {}
+
+    def add(self, probe_set: ProbeSet) -> None:
+        self._others[probe_set.definition.id] = probe_set
+
+    def names(self) -> set[str]:
+        return {*self._files, *self._others}
+
+    def get(self, name: str) -> ProbeSet | None:
+        if name in self._others:
+            return self._others[name]
+        return load_probe_set(name) if name in self._files else None
+
+
+def _kind(data: Any) -> str | None:
+    kind = find_kind(data)
+    if kind is None and isinstance(data, dict) and _SCRIPT_KEYS & set(data):
+        return "scripted model"
+    return kind
+
+
+def _lint_one(document: Document, kind: str | None, known: _Known) -> list[FileProblem]:
+    try:
+        if kind == "suite":
+            return list(_check_suite(document, validate(document, Suite), known))
+        if kind == "policy":
+            return list(_check_policy(document, validate(document, Policy), known))
+        if kind == "scripted model":
+            from llmaudit.models.scripted import Script
+
+            validate(document, Script)
+            return []
+        if kind == "probe set":
+            known.add(load_probe_set(document.path))
+    except InvalidFileError as error:
+        return list(error.problems)
+    if kind is None:
+        what = "is no probe set, lexicon, suite, policy or scripted model"
+        remedy = "a probe set has the key templates, a lexicon groups, a suite probe_sets, a policy checks"
+        return [document.problem((), what, remedy)]
+    return lint_file(document.path)
+
+
+def _check_suite(document: Document, suite: Suite, known: _Known) -> Iterator[FileProblem]:
+    for place, entry in enumerate(suite.probe_sets):
+        key: KeyPath = ("probe_sets", place, "id")
+        if entry.id.endswith(".yaml"):
+            try:
+                probe_set = load_probe_set(document.path.parent / entry.id)
+            except InvalidFileError as error:
+                yield document.problem(key, f"probe set {entry.id} is not sound", "correct it")
+                yield from error.problems
+                continue
+            known.add(probe_set)
+        else:
+            found = known.get(entry.id)
+            if found is None:
+                remedy = name_nearest(entry.id, known.names())
+                yield document.problem(key, f"unknown probe set {entry.id!r}", remedy)
+                continue
+            probe_set = found
+        if probe_set.definition.task is Task.CARRIER:
+            problem = f"{entry.id!r} is for scorers: no model is asked anything by it"
+            yield document.problem(key, problem, "take it out")
+    for place, scorer in enumerate(suite.scorers):
+        if scorer not in list_scorers():
+            remedy = name_nearest(scorer, list_scorers())
+            yield document.problem(("scorers", place), f"unknown scorer {scorer!r}", remedy)
+
+
+def _check_policy(
+    document: Document, policy: Policy, known: _Known | None
+) -> Iterator[FileProblem]:
+    """Yield every fault of a policy; without ``known``, probe sets may be any."""
+    for place, check in enumerate(policy.checks):
+        for name, problem, remedy in (*_metric_faults(check), *_set_faults(check, known)):
+            yield document.problem(("checks", place, name), problem, remedy)
+
+
+def _metric_faults(check: Check) -> Iterator[tuple[str, str, str]]:
+    """Yield faults of a check's metric and scorer as key, problem and remedy."""
+    from llmaudit.metrics import METRICS
+
+    spec = METRICS.get(check.metric)
+    if spec is None:
+        yield "metric", f"unknown metric {check.metric!r}", name_nearest(check.metric, METRICS)
+    if check.scorer is None:
+        return
+    if check.scorer not in list_scorers():
+        remedy = name_nearest(check.scorer, list_scorers())
+        yield "scorer", f"unknown scorer {check.scorer!r}", remedy
+    elif spec is not None:
+        facts = scorer_facts_without_loading(check.scorer)
+        if spec.needs == "choices":
+            yield "scorer", f"{check.metric} uses no scorer", "remove the key"
+        elif facts is not None and facts.construct != spec.construct:
+            problem = f"scorer {check.scorer!r} measures {facts.construct}"
+            yield "scorer", problem, f"{check.metric} needs a scorer for {spec.construct}"
+
+
+def _set_faults(check: Check, known: _Known | None) -> Iterator[tuple[str, str, str]]:
+    """Yield faults of a check's probe set, axis and contrast as key, problem and remedy."""
+    if known is None:
+        return
+    probe_set = known.get(check.probe_set)
+    if probe_set is None:
+        remedy = name_nearest(check.probe_set, known.names())
+        yield "probe_set", f"unknown probe set {check.probe_set!r}", remedy
+        return
+    definition = probe_set.definition
+    suitable = METRICS_BY_TASK[definition.task]
+    if check.metric not in suitable and any(check.metric in one for one in METRICS_BY_TASK.values()):
+        problem = f"{check.metric} cannot read {definition.id}, a set of {definition.task.value}"
+        yield "metric", problem, f"use one of {', '.join(sorted(suitable))}"
+    if check.axis is None:
+        if check.metric.endswith("_disparity"):
+            yield "axis", "a disparity needs an axis", f"add one of {', '.join(definition.axes)}"
+    elif check.axis not in definition.axes:
+        problem = f"{definition.id} has no axis {check.axis!r}"
+        yield "axis", problem, name_nearest(check.axis, definition.axes)
+    elif check.contrast != "others":
+        groups = [group.id for group in probe_set.lexicons[check.axis].groups]
+        if check.contrast not in groups:
+            problem = f"unknown group {check.contrast!r}"
+            yield "contrast", problem, name_nearest(check.contrast, ["others", *groups])

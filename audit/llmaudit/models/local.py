@@ -1,0 +1,172 @@
+"""What a model's files say of its size and its tokens, without loading or fetching weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from llmaudit.errors import UnknownNameError
+from llmaudit.fetching import is_fetched
+from llmaudit.models.base import is_chat, join_choice
+from llmaudit.models.gguf import converted_folder, read_origin
+from llmaudit.models.registry import RegistryEntry, load_registry
+from llmaudit.models.sources import cached_hub_folder
+from llmaudit.records import Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class LocalModel:
+    """What is known of a model without a download.
+
+    Attributes
+    ----------
+    folder : Path or None
+        Its transformers folder on this machine; None where the weights are not here.
+    entry : RegistryEntry or None
+        What the registry says of it.
+    """
+
+    folder: Path | None
+    entry: RegistryEntry | None
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """The sizes of a causal network that decide how much memory a batch takes."""
+
+    layers: int
+    key_value_heads: int
+    head_width: int
+    vocabulary: int
+    hidden_width: int
+    dtype: str | None
+
+    def cache_bytes(self, tokens: int, bytes_per_number: int) -> int:
+        """Return the bytes that the keys and values of ``tokens`` tokens take."""
+        per_token = 2 * self.layers * self.key_value_heads * self.head_width
+        return tokens * per_token * bytes_per_number
+
+
+@dataclass(frozen=True, slots=True)
+class PromptTokens:
+    """Tokens of one prompt: of what is sent, and of each choice's text after it."""
+
+    sent: int
+    choices: Mapping[str, int]
+
+
+def find_local(name: str) -> LocalModel:
+    """Return what is here of the model that ``name`` stands for; nothing is fetched.
+
+    Raises
+    ------
+    UnknownNameError
+        If the name is no folder, no ``.gguf`` file, not in the registry and no hub id.
+    """
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return LocalModel(path, None)
+    if path.suffix == ".gguf" and path.is_file():
+        return LocalModel(_converted(path), None)
+    entry = load_registry().find(name)
+    if entry is not None:
+        return LocalModel(_local_folder(entry), entry)
+    if name.count("/") == 1 and not name.startswith((".", "~", "/")):
+        return LocalModel(cached_hub_folder(name), None)
+    hint = "A folder, a .gguf file or a hub id (organisation/model) works too."
+    raise UnknownNameError("model", name, load_registry().names(), hint)
+
+
+def is_here(entry: RegistryEntry) -> bool:
+    """Say whether a run of this model would fetch nothing."""
+    fetched = entry.wheel is not None and is_fetched(entry.wheel.source)
+    return fetched or cached_hub_folder(entry.hub) is not None
+
+
+def _local_folder(entry: RegistryEntry) -> Path | None:
+    cached = cached_hub_folder(entry.hub)
+    if cached is None and entry.wheel is not None and is_fetched(entry.wheel.source):
+        return _converted(entry.wheel.gguf_path)
+    return cached
+
+
+def _converted(gguf: Path) -> Path | None:
+    """Return the folder that a GGUF file was converted to; None while that has not been done."""
+    folder = converted_folder(gguf)
+    return folder if read_origin(folder) is not None else None
+
+
+def read_geometry(folder: Path) -> Geometry | None:
+    """Return a network's sizes from its configuration; None where that does not say them."""
+    from transformers import AutoConfig
+
+    try:
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        heads = int(config.num_attention_heads)
+        hidden = int(config.hidden_size)
+        return Geometry(
+            layers=int(config.num_hidden_layers),
+            key_value_heads=_key_value_heads(config, heads),
+            head_width=int(getattr(config, "head_dim", None) or hidden // heads),
+            vocabulary=int(config.vocab_size),
+            hidden_width=hidden,
+            dtype=str(config.dtype).removeprefix("torch.") if config.dtype else None,
+        )
+    except Exception:
+        return None  # Whatever is wrong with the files, loading them will say it better.
+
+
+def _key_value_heads(config: Any, heads: int) -> int:
+    """Return how many heads are cached: fewer than there are where heads share keys and values."""
+    if getattr(config, "multi_query", False) and not getattr(
+        config, "new_decoder_architecture", False
+    ):
+        return 1
+    named = getattr(config, "num_key_value_heads", None) or getattr(config, "num_kv_heads", None)
+    return int(named or heads)
+
+
+def count_tokens(folder: Path, prompts: Iterable[Prompt]) -> dict[str, PromptTokens] | None:
+    """Return the tokens of each prompt by its id, as the model's own tokenizer counts them.
+
+    None where the folder holds no tokenizer that can be read.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
+        return {prompt.id: _count(tokenizer, prompt) for prompt in prompts}
+    except Exception:
+        return None  # Whatever is wrong with the files, loading them will say it better.
+
+
+def _count(tokenizer: Any, prompt: Prompt) -> PromptTokens:
+    chat = is_chat(prompt, chat_model=bool(tokenizer.chat_template))
+    text = prompt.plain
+    if chat:
+        turns = [{"role": turn.role, "content": turn.content} for turn in prompt.messages]
+        text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+
+    def length(whole: str) -> int:
+        return len(tokenizer(whole, add_special_tokens=not chat)["input_ids"])
+
+    sent = length(text)
+    choices = {
+        label: max(0, length(join_choice(text, choice, chat=chat)) - sent)
+        for label, choice in prompt.choices.items()
+    }
+    return PromptTokens(sent, choices)
+
+
+def guess_tokens(prompts: Iterable[Prompt]) -> dict[str, PromptTokens]:
+    """Return about how many tokens each prompt has, by its id: one for every four characters."""
+    guessed = {}
+    for prompt in prompts:
+        sent = sum(len(turn.content) for turn in prompt.messages) or len(prompt.plain)
+        choices = {label: -(-len(choice) // 4) for label, choice in prompt.choices.items()}
+        guessed[prompt.id] = PromptTokens(-(-sent // 4), choices)
+    return guessed
