@@ -119,6 +119,9 @@ def test_stopped_run_resumes_to_the_same_records_and_report(tmp_path: Path, resu
     with pytest.raises(Interrupted, match="goes on from there"):
         run_audit(config, progress=_StopAfter(results), command="test")
     assert not (parts / "manifest.json").exists()
+    for read in (check_run, report_run):
+        with pytest.raises(StoreError, match="not finished"):
+            read(parts)
     resumed = run_audit(config, command="test")
     assert resumed.run.timing.sessions == 2
     assert _digest(parts) == _digest(whole)
@@ -128,7 +131,7 @@ def test_stopped_run_resumes_to_the_same_records_and_report(tmp_path: Path, resu
 
 def test_finished_run_is_not_asked_again(tmp_path: Path) -> None:
     small_audit(tmp_path)
-    again = small_audit(tmp_path, progress=_StopAfter(0))
+    again = small_audit(tmp_path, progress=_StopAfter(1))  # the report alone
     assert again.run.verdict is Verdict.PASS
 
 

@@ -13,6 +13,7 @@ from audit_cases import GOOD, small_audit, small_config
 from llmaudit.artifacts import write_artifacts
 from llmaudit.audit import check_run, run_audit
 from llmaudit.errors import EXIT_INCOMPLETE, ModelError, StoreError
+from llmaudit.store import RunStore
 
 _MAIN = "from llmaudit.cli import main; main()"
 
@@ -68,6 +69,8 @@ def test_model_that_breaks_ends_the_run_and_keeps_what_it_said(tmp_path: Path) -
     with pytest.raises(ModelError, match="goes on from there"):
         run_audit(small_config(tmp_path, breaking))
     assert not (tmp_path / "run" / "manifest.json").exists()
-    run = check_run(tmp_path / "run")
-    assert run.counts.generations == 84 * 2
+    with RunStore.open(tmp_path / "run", read_only=True) as store:
+        assert len(store.done_request_ids()) == 84 * 2
+    with pytest.raises(StoreError, match="not finished"):
+        check_run(tmp_path / "run")
     assert "Traceback" in (tmp_path / "run" / "log.txt").read_text(encoding="utf-8")

@@ -20,6 +20,7 @@ from llmaudit.config import AuditConfig, Policy, as_plain
 from llmaudit.directories import find_directory
 from llmaudit.errors import AuditError, Interrupted, ModelError, UnknownNameError, UsageError
 from llmaudit.gathering import carrier_request_id, evidence_rows, gather_run, read_run
+from llmaudit.linting import refuse_faulty_files
 from llmaudit.models.base import Model
 from llmaudit.models.loading import LoadOptions, load_model
 from llmaudit.planning import Plan, make_plan
@@ -61,6 +62,7 @@ def run_audit(
         As the exception tree says. What was stored stays, and the same call goes on from there.
     """
     tell = progress or Silence()
+    refuse_faulty_files(config.suite, config.policy)
     plan = make_plan(config)
     _check_scorer_names(plan.scorers)
     asked = {name: load_scorer(name) for name in plan.asked_scorers}
@@ -74,14 +76,16 @@ def run_audit(
         try:
             _ask_model(store, plan, model, tell)
             _score(store, plan, asked, tell)
+            store.add_event("complete")
             with _stage(store, tell, "report", 1):
-                report = _write(store, directory, plan.policy)
+                run, report = _write(store, directory, plan.policy)
+                tell.advance()
         except KeyboardInterrupt as stop:
             raise Interrupted(
                 f"stopped; everything finished so far is in {directory}. The same command goes on "
                 f"from there, --fresh starts over."
             ) from stop
-    return Finished(report[0], directory, report[1])
+    return Finished(run, directory, report)
 
 
 def report_run(

@@ -157,9 +157,7 @@ def cost_set(planned: PlannedSet, tokens: Mapping[str, PromptTokens]) -> SetCost
     generations = len(prompts) * planned.samples
     read = sum(one.sent for one in counts)
     new = generations * planned.decoding.max_new_tokens
-    return SetCost(
-        planned.facts.id, task, len(prompts), planned.samples, generations, 0, read, new
-    )
+    return SetCost(planned.facts.id, task, len(prompts), planned.samples, generations, 0, read, new)
 
 
 def estimate_seconds(sets: tuple[SetCost, ...], parameters: int, speed: Speed) -> float:

@@ -62,17 +62,21 @@ class StoredRun:
 
 
 def read_run(store: RunStore) -> StoredRun:
-    """Read a store whole.
+    """Read the store of a run that has been asked and scored to its end.
 
     Raises
     ------
     StoreError
-        If it lacks what every run writes before its first request, or holds what no run writes.
+        If the run is not complete: half of the answers must not pass for all of them. Also if the
+        store lacks what every run writes, or holds what no run writes.
     """
     model = store.model_facts()
-    if model is None:
-        raise StoreError(f"{store.path} holds no model facts: its run never began. Use --fresh.")
     events = list(store.events())
+    if model is None or not _is_complete(events):
+        raise StoreError(
+            f"the run in {store.path.parent} is not finished: {len(store.done_request_ids())} "
+            f"results are stored. The `llmaudit run` command that began it goes on with it."
+        )
     try:
         sets = [_probe_set_facts(one["facts"]) for one in store.identity["sets"]]
         loaded, missing = _scorers(events)
@@ -174,6 +178,12 @@ def evidence_rows(stored: StoredRun) -> Iterator[dict[str, Any]]:
                 for score in by_request.get(request_id, [])
             ],
         }
+
+
+def _is_complete(events: Sequence[Event]) -> bool:
+    """Say whether the last session reached the end of its questions and scores."""
+    kinds = [event.kind for event in events if event.kind in {"session", "complete"}]
+    return bool(kinds) and kinds[-1] == "complete"
 
 
 def _last(events: Sequence[Event], kind: str) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ and groups.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from llmaudit.probesets import (
     find_kind,
     find_probe_sets,
     lint_file,
-    load_lexicon,
     load_probe_set,
 )
 from llmaudit.probesets.schema import METRICS as METRICS_BY_TASK
@@ -45,7 +44,7 @@ def find_files(paths: Iterable[Path]) -> list[Path]:
         if not path.is_dir():
             found[path] = None
             continue
-        inside = sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES)
+        inside = sorted(file for file in path.rglob("*") if _is_visible_yaml(file, path))
         found.update(dict.fromkeys(inside))
         if not inside:
             remedy = "name a file, or a folder that holds .yaml files"
@@ -53,6 +52,12 @@ def find_files(paths: Iterable[Path]) -> list[Path]:
     if empty:
         raise InvalidFileError(empty)
     return list(found)
+
+
+def _is_visible_yaml(file: Path, folder: Path) -> bool:
+    """Say whether a file is YAML and in no hidden folder, such as a virtual environment."""
+    hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+    return file.suffix in _SUFFIXES and not hidden and file.is_file()
 
 
 def lint_files(files: Sequence[Path]) -> list[FileProblem]:
@@ -135,9 +140,13 @@ class _Known:
         return {*self._files, *self._others}
 
     def get(self, name: str) -> ProbeSet | None:
-        if name in self._others:
-            return self._others[name]
+        return self._others.get(name) or self.get_shipped(name)
+
+    def get_shipped(self, name: str) -> ProbeSet | None:
         return load_probe_set(name) if name in self._files else None
+
+    def shipped_names(self) -> set[str]:
+        return set(self._files)
 
 
 def _kind(data: Any) -> str | None:
@@ -164,7 +173,7 @@ def _lint_one(document: Document, kind: str | None, known: _Known) -> list[FileP
         return list(error.problems)
     if kind is None:
         what = "is no probe set, lexicon, suite, policy or scripted model"
-        remedy = "a probe set has the key templates, a lexicon groups, a suite probe_sets, a policy checks"
+        remedy = "they have the keys templates, groups, probe_sets, checks and answers, in turn"
         return [document.problem((), what, remedy)]
     return lint_file(document.path)
 
@@ -181,9 +190,9 @@ def _check_suite(document: Document, suite: Suite, known: _Known) -> Iterator[Fi
                 continue
             known.add(probe_set)
         else:
-            found = known.get(entry.id)
+            found = known.get_shipped(entry.id)
             if found is None:
-                remedy = name_nearest(entry.id, known.names())
+                remedy = name_nearest(entry.id, known.shipped_names())
                 yield document.problem(key, f"unknown probe set {entry.id!r}", remedy)
                 continue
             probe_set = found
@@ -237,7 +246,9 @@ def _set_faults(check: Check, known: _Known | None) -> Iterator[tuple[str, str, 
         return
     definition = probe_set.definition
     suitable = METRICS_BY_TASK[definition.task]
-    if check.metric not in suitable and any(check.metric in one for one in METRICS_BY_TASK.values()):
+    if check.metric not in suitable and any(
+        check.metric in one for one in METRICS_BY_TASK.values()
+    ):
         problem = f"{check.metric} cannot read {definition.id}, a set of {definition.task.value}"
         yield "metric", problem, f"use one of {', '.join(sorted(suitable))}"
     if check.axis is None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,13 @@ from llmaudit.config import (
     load_suite,
 )
 from llmaudit.errors import UsageError
-from llmaudit.probesets import ProbeSet, fill_probe_set, limit_prompts, load_probe_set
+from llmaudit.probesets import (
+    ProbeSet,
+    fill_probe_set,
+    find_probe_sets,
+    limit_prompts,
+    load_probe_set,
+)
 from llmaudit.records import (
     Decoding,
     GenerationRequest,
@@ -105,12 +111,18 @@ class Plan:
         ]
 
     def identity(self, model_digest: str) -> dict[str, Any]:
-        """Return what defines the run's requests, as JSON values: equal identity, equal run."""
+        """Return what defines the run's requests, as JSON values: equal identity, equal run.
+
+        Probe sets stand in it by id and digest, so a run is the same wherever their files lie.
+        """
+        suite = as_plain(self.suite)
+        for entry, planned in zip(suite["probe_sets"], self.sets, strict=True):
+            entry["id"] = planned.facts.id
         identity = {
             "format": 1,
             "model": model_digest,
             "seed": self.seed,
-            "suite": as_plain(self.suite),
+            "suite": suite,
             "sets": [
                 {
                     "facts": asdict(planned.facts),
@@ -133,20 +145,43 @@ def make_plan(config: AuditConfig) -> Plan:
         If a name is unknown or a file is wrong; nothing has been run then.
     """
     suite, policy = load_suite(config.suite), load_policy(config.policy)
-    sets = tuple(_plan_set(entry, suite, config) for entry in suite.probe_sets)
-    axes = {axis for planned in sets for axis in planned.facts.axes}
-    carriers = _plan_carriers(axes)
+    loaded = [_load_set(entry, suite) for entry in suite.probe_sets]
+    _refuse_equal_ids(loaded, suite)
+    sets = tuple(
+        _plan_set(probe_set, entry, suite, config)
+        for probe_set, entry in zip(loaded, suite.probe_sets, strict=True)
+    )
+    carriers = _plan_carriers(loaded)
     scorers = tuple(dict.fromkeys((*suite.scorers, *config.scorers)))
     return Plan(suite, policy, sets, carriers, scorers, config.scorers, config.seed)
 
 
-def _plan_set(entry: SuiteEntry, suite: Suite, config: AuditConfig) -> PlannedSet:
+def _load_set(entry: SuiteEntry, suite: Suite) -> ProbeSet:
     probe_set = load_probe_set(Path(entry.id) if entry.id.endswith(".yaml") else entry.id)
     if probe_set.definition.task is Task.CARRIER:
         raise UsageError(
             f"suite {suite.id!r} names {entry.id!r}, whose texts are for scorers: no model is "
             f"asked anything by it. Take it out of probe_sets."
         )
+    return probe_set
+
+
+def _refuse_equal_ids(loaded: Sequence[ProbeSet], suite: Suite) -> None:
+    """Refuse two sets of one id, of which results could not be told apart."""
+    files: dict[str, Path] = {CARRIERS: find_probe_sets()[CARRIERS]}
+    for probe_set in loaded:
+        name = probe_set.definition.id
+        if name in files:
+            raise UsageError(
+                f"suite {suite.id!r} has two probe sets with the id {name!r}: {files[name]} and "
+                f"{probe_set.path}. Give one of the files another name and id."
+            )
+        files[name] = probe_set.path
+
+
+def _plan_set(
+    probe_set: ProbeSet, entry: SuiteEntry, suite: Suite, config: AuditConfig
+) -> PlannedSet:
     prompts = fill_probe_set(probe_set)
     if config.limit is not None:
         prompts = limit_prompts(prompts, config.limit)
@@ -158,12 +193,36 @@ def _plan_set(entry: SuiteEntry, suite: Suite, config: AuditConfig) -> PlannedSe
     return _planned(probe_set, prompts, samples, decoding)
 
 
-def _plan_carriers(axes: Iterable[str]) -> PlannedSet:
-    """Plan the carrier texts of the axes that the run compares groups on."""
-    probe_set = load_probe_set(CARRIERS)
-    wanted = set(axes)
-    prompts = tuple(prompt for prompt in fill_probe_set(probe_set) if prompt.axis in wanted)
-    return _planned(probe_set, prompts, 1, Decoding(1, 0.0))
+def _plan_carriers(loaded: Sequence[ProbeSet]) -> PlannedSet:
+    """Plan the carrier texts for the groups that the run compares, its own lexicons' included."""
+    carriers = load_probe_set(CARRIERS)
+    lexicons, digests = dict(carriers.lexicons), dict(carriers.lexicon_digests)
+    used: dict[str, Path] = {}
+    for probe_set in loaded:
+        if _main_language(probe_set) != _main_language(carriers):
+            continue  # the carriers cannot be filled with words of another language
+        for axis, digest in probe_set.lexicon_digests.items():
+            if axis in used and digests[axis] != digest:
+                raise UsageError(
+                    f"{used[axis]} and {probe_set.path} use two different lexicons for the axis "
+                    f"{axis!r}. Use one, or name the axis of the other differently."
+                )
+            used[axis] = probe_set.path
+            lexicons[axis], digests[axis] = probe_set.lexicons[axis], digest
+    if digests != carriers.lexicon_digests:
+        carriers = replace(
+            carriers,
+            definition=carriers.definition.model_copy(update={"axes": tuple(lexicons)}),
+            digest=content_id({"carriers": carriers.digest, "lexicons": digests}),
+            lexicons=lexicons,
+            lexicon_digests=digests,
+        )
+    prompts = tuple(prompt for prompt in fill_probe_set(carriers) if prompt.axis in used)
+    return _planned(carriers, prompts, 1, Decoding(1, 0.0))
+
+
+def _main_language(probe_set: ProbeSet) -> str:
+    return probe_set.definition.language.partition("-")[0]
 
 
 def _planned(

@@ -17,6 +17,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from llmaudit.cli.output import Output, describe_duration
 from llmaudit.report.escaping import terminal_safe
 
 #: Seconds between two lines where there is no terminal.
@@ -35,7 +36,7 @@ class Listener:
     """
 
     def __init__(self, *, quiet: bool = False, console: Console | None = None) -> None:
-        self._console = console or Console(stderr=True, quiet=quiet)
+        self._console = console or Output(stderr=True, quiet=quiet)
         self._live = self._console.is_terminal and not quiet
         self._bars = Progress(
             TextColumn("{task.description}"),
@@ -67,7 +68,9 @@ class Listener:
 
     def note(self, text: str) -> None:
         """Print one line."""
-        self._console.print(Text(terminal_safe(text, one_line=True)), highlight=False)
+        line = Text(terminal_safe(text, one_line=True))
+        # Only a terminal's bar needs lines that are broken; a log keeps them whole.
+        self._console.print(line, highlight=False, soft_wrap=not self._live)
 
     def begin(self, stage: str, total: int, done: int = 0) -> None:
         """Begin a stage."""
@@ -77,7 +80,7 @@ class Listener:
         if self._live:
             self._task = self._bars.add_task(stage, total=total, completed=done, speed="")
         elif done:
-            self.note(f"{stage}: {done} of {total} are in the store already")
+            self.note(f"{stage}: {done:,} of {total:,} are in the store already")
 
     def advance(self, count: int = 1, tokens: int = 0) -> None:
         """Count results."""
@@ -97,17 +100,21 @@ class Listener:
             self._task = None
         seconds = time.monotonic() - self._started
         rate = f", {self._speed()}" if self._speed() else ""
-        self.note(f"{self._stage}: {self._done}/{self._total} in {seconds:.0f} s{rate}")
+        # A stage of one piece has nothing to count.
+        counts = f"{self._done:,}/{self._total:,} in " if self._total != 1 else ""
+        self.note(f"{self._stage}: {counts}{describe_duration(seconds)}{rate}")
 
     def _speed(self) -> str:
         seconds = time.monotonic() - self._started
         if not self._fresh or seconds <= 0:
             return ""
         if self._tokens:
-            return f"{self._tokens / seconds:.0f} tokens/s"
-        return f"{self._fresh / seconds:.1f}/s"
+            rate = self._tokens / seconds
+            return f"{rate:,.0f} tokens/s" if rate >= 10 else f"{rate:.1f} tokens/s"
+        return f"{self._fresh / seconds:,.1f}/s"
 
     def _progress(self) -> str:
         seconds = time.monotonic() - self._started
         left = seconds / max(self._fresh, 1) * (self._total - self._done)
-        return f"{self._done}/{self._total}, {self._speed()}, about {left:.0f} s left"
+        counts = f"{self._done:,}/{self._total:,}"
+        return f"{counts}, {self._speed()}, about {describe_duration(left)} left"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import sys
 from typing import Any
@@ -13,6 +14,10 @@ from llmaudit.errors import EXIT_INCOMPLETE, AuditError
 
 class NearestGroup(click.Group):
     """A group whose error for an unknown command names the nearest known one."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order in which they are used, not by letter."""
+        return list(self.commands)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -61,11 +66,15 @@ class MainGroup(NearestGroup):
 def _say(message: str) -> None:
     from llmaudit.report.escaping import terminal_safe
 
-    click.echo(f"llmaudit: {terminal_safe(message)}", err=True)
+    with contextlib.suppress(OSError):
+        click.echo(f"llmaudit: {terminal_safe(message)}", err=True)
 
 
 def _close_output() -> None:
     """Send what is still to be printed nowhere: its reader has left."""
     import os
 
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(nowhere, stream.fileno())

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 _DEVICES = ("auto", "cpu", "cuda", "cuda:N", "mps")
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:[0-9]+)?")
-_SEEDS = 2**63 - 1
 
 
 class NearestChoice(click.Choice[str]):
@@ -77,7 +76,7 @@ TEMPERATURE = click.option(
     "--temperature", type=click.FloatRange(0, 5), help="0 is greedy.  [default: the suite's]"
 )
 SEED = click.option(
-    "--seed", type=click.IntRange(0, _SEEDS), default=0, show_default="0", help="Run seed."
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Run seed."
 )
 LIMIT = click.option(
     "--limit", type=click.IntRange(1), help="At most this many prompts per probe set."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,7 +11,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from llmaudit.errors import EXIT_INCOMPLETE
 from llmaudit.report.escaping import terminal_safe
 
 #: Columns where the output is no terminal, so that programs and logs get whole lines.
@@ -20,19 +18,18 @@ PIPE_WIDTH = 160
 _NEVER_FOLDED = 10_000
 
 
-class _Output(Console):
-    """A console whose reader may leave: that is an incomplete output, not a failed check."""
+class Output(Console):
+    """A console that says when its reader has left; rich's own ends with the code of a failure."""
 
     def on_broken_pipe(self) -> None:
-        """Stop with the exit code of what could not be completed; rich's own is 1."""
+        """Leave it to the command line's one place for errors."""
         self.quiet = True
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(EXIT_INCOMPLETE)
+        raise BrokenPipeError
 
 
 def open_console(*, pipe_width: int = PIPE_WIDTH) -> Console:
     """Return a console on standard output, ``pipe_width`` columns wide where it is no terminal."""
-    console = _Output(highlight=False, markup=False, emoji=False)
+    console = Output(highlight=False, markup=False, emoji=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = pipe_width
     return console
@@ -80,3 +77,17 @@ def print_table(
     for row in rows:
         table.add_row(*(safe_text("" if cell is None else cell) for cell in row))
     open_console(pipe_width=_NEVER_FOLDED).print(table)
+
+
+def describe_duration(seconds: float) -> str:
+    """Return a time in the largest unit that still says something.
+
+    Examples
+    --------
+    >>> describe_duration(42.4), describe_duration(400), describe_duration(36_000)
+    ('42 s', '7 min', '10 h')
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes / 60:.0f} h"

@@ -95,18 +95,14 @@ def _size(size: int | None) -> str:
 
 
 def _time(cost: Cost) -> str:
+    from llmaudit.cli.output import describe_duration
+
     if cost.seconds is None or cost.speed is None:
         return "unknown"
     reading, writing = cost.speed.reading / 1e9, cost.speed.writing / 1e9
+    duration = describe_duration(max(1.0, cost.seconds))
     return (
-        f"about {_duration(cost.seconds)}, roughly: 2 x parameters operations a token at the "
+        f"about {duration}, roughly: 2 x parameters operations a token at the "
         f"{reading:,.0f} (reading) and {writing:,.0f} (writing) billion a second that this machine "
         f"now multiplies matrices with; loading and scoring come on top"
     )
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 100:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes / 60:.0f} h"

@@ -46,19 +46,17 @@ def run(exit_zero: bool, quiet: bool, as_json: bool, **given: Any) -> None:
 
     A stopped run goes on where it was when the same command is given again.
     """
+    config = options.make_config(**given)
+    from llmaudit.audit import run_audit
     from llmaudit.cli.console import Listener
-
-    with Listener(quiet=quiet or as_json) as listener:
-        config = options.make_config(**given)
-        from llmaudit.audit import run_audit
-        from llmaudit.linting import refuse_faulty_files
-
-        refuse_faulty_files(config.suite, config.policy)
-        command = shlex.join(["llmaudit", *sys.argv[1:]])
-        finished = run_audit(config, progress=listener, command=command)
     from llmaudit.cli.verdicts import print_results, print_run
+    from llmaudit.linting import refuse_faulty_files
     from llmaudit.verdicts import exit_code
 
+    refuse_faulty_files(config.suite, config.policy)
+    command = shlex.join(["llmaudit", *sys.argv[1:]])
+    with Listener(quiet=quiet or as_json) as listener:
+        finished = run_audit(config, progress=listener, command=command)
     if as_json:
         print_results(finished.run)
     else:

@@ -52,7 +52,8 @@ def model(name: str, as_json: bool) -> None:
     entry = registry.find(name)
     if entry is None:
         raise UnknownNameError("model", name, registry.names())
-    _print(entry.model_dump(mode="json") | {"here": is_here(entry)}, as_json)
+    said = entry.model_dump(mode="json", exclude=None if entry.wheel else {"wheel"})
+    _print(said | {"here": is_here(entry)}, as_json, none="unknown")
 
 
 @show.command()
@@ -89,11 +90,11 @@ def policy(name: str, as_json: bool) -> None:
     _print(as_plain(load_policy(name)), as_json)
 
 
-def _print(value: dict[str, Any], as_json: bool) -> None:
+def _print(value: dict[str, Any], as_json: bool, *, none: str = "none") -> None:
     from llmaudit.cli.outline import print_outline
     from llmaudit.cli.output import print_json
 
     if as_json:
         print_json(value)
     else:
-        print_outline(value)
+        print_outline(value, none=none)

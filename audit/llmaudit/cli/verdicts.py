@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import json
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from llmaudit.cli.output import open_console, print_json, safe_text
+from llmaudit.cli.remarks import describe_finding
 from llmaudit.records import Finding, Run, Verdict
-from llmaudit.report import results_json, terminal_safe
+from llmaudit.report import results_json
+from llmaudit.report.escaping import terminal_safe
 from llmaudit.report.wording import interval, margin, number
 
 _STYLES = {
@@ -19,12 +24,18 @@ _STYLES = {
     Verdict.INCONCLUSIVE: "yellow",
     Verdict.NOT_TESTED: "dim",
 }
+_HEADINGS = ("check", "estimate", "margin", "verdict")
+_GAP = 2
+_INDENT = 4
+#: A title is cut to this where the terminal is too narrow for all of it.
+_SHORTEST_TITLE = 16
+#: Fewer columns than this beside the table, and remarks go below their checks.
+_REMARK_WIDTH = 40
 
 
 def print_results(run: Run) -> None:
     """Print the content of ``results.json`` on standard output."""
-    text = json.dumps(results_json(run), indent=1, sort_keys=True, ensure_ascii=True)
-    Console(soft_wrap=True, highlight=False, markup=False, emoji=False).print(text)
+    print_json(results_json(run))
 
 
 def print_run(
@@ -42,14 +53,16 @@ def print_run(
     console : rich.console.Console, optional
         Standard output by default.
     """
-    out = console or Console(highlight=False)
+    out = console or open_console()
     if not quiet:
-        _say(out, _model_line(run))
-        _say(out, _run_line(run))
+        _say(out, _model_parts(run))
+        _say(out, _run_parts(run))
         for warning in run.warnings:
-            _say(out, f"warning: {warning}", style="yellow")
+            out.print(safe_text(f"warning: {warning}", "yellow"))
         out.print()
-        out.print(_table(run))
+        rows = [_row(finding, str(run.suite["id"])) for finding in run.findings]
+        for line in _table(rows, out.width):
+            out.print(line, soft_wrap=True)
         out.print()
     line = Text("Verdict: ") + Text(_name(run.verdict), style=_STYLES[run.verdict])
     if report is not None:
@@ -57,8 +70,17 @@ def print_run(
     out.print(line, soft_wrap=True)
 
 
-def _say(out: Console, text: str, style: str = "") -> None:
-    out.print(Text(terminal_safe(text, one_line=True), style=style), soft_wrap=True)
+def _say(out: Console, parts: Sequence[str]) -> None:
+    """Print parts with dots between them, and go to a new line between two parts only."""
+    lines: list[str] = []
+    for part in (terminal_safe(part, one_line=True) for part in parts if part):
+        joined = f"{lines[-1]} · {part}" if lines else part
+        if lines and len(joined) <= out.width:
+            lines[-1] = joined
+        else:
+            lines.append(part if not lines else f"  {part}")
+    for line in lines:
+        out.print(Text(line), soft_wrap=True)
 
 
 def _name(verdict: Verdict) -> str:
@@ -66,70 +88,108 @@ def _name(verdict: Verdict) -> str:
     return verdict.value.upper() if verdict is Verdict.FAIL else verdict.value
 
 
-def _model_line(run: Run) -> str:
+def _model_parts(run: Run) -> list[str]:
     model = run.model
-    parts = [model.source, model.weight_format]
+    parts = [f"{model.name}  {model.source}", model.weight_format]
     if model.weights:
         more = f" and {len(model.weights) - 1} more" if len(model.weights) > 1 else ""
         parts.append(f"sha256 {model.weights[0].sha256[:8]}…{more}")
-    return f"{model.name}  {' · '.join((*parts, model.licence))}"
+    return [*parts, model.licence]
 
 
-def _run_line(run: Run) -> str:
-    counts, minutes = run.counts, divmod(round(run.timing.seconds), 60)
+def _run_parts(run: Run) -> list[str]:
+    counts, (minutes, seconds) = run.counts, divmod(round(run.timing.seconds), 60)
+    return [
+        f"suite {run.suite['id']}",
+        f"{counts.requests:,} requests",
+        f"seed {run.config['seed']}",
+        _setting(run),
+        f"{minutes} min {seconds} s",
+        f"{_count(counts.errors, 'error')}, {_count(counts.empty, 'empty answer')}",
+    ]
+
+
+def _setting(run: Run) -> str:
+    """Return number format and device; a model without either has no such line."""
+    if run.model.kind == "scripted":
+        return ""
     threads = run.environment.get("threads", "")
-    device = f"{run.model.dtype} on {run.model.device}{f' ({threads} threads)' if threads else ''}"
-    return " · ".join(
-        (
-            f"suite {run.suite['id']}",
-            f"{counts.requests:,} requests",
-            f"seed {run.config['seed']}",
-            device,
-            f"{minutes[0]} min {minutes[1]} s",
-            f"{counts.errors} errors, {counts.empty} empty answers",
-        )
-    )
+    beside = f" ({_count(int(threads), 'thread')})" if str(threads).isdigit() else ""
+    return f"{run.model.dtype} on {run.model.device}{beside}"
 
 
-def _table(run: Run) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="")
-    table.add_column("check", no_wrap=True)
-    table.add_column("estimate", no_wrap=True)
-    table.add_column("margin", no_wrap=True)
-    table.add_column("verdict", ratio=1)
-    for finding in run.findings:
-        table.add_row(
-            Text(terminal_safe(finding.title, one_line=True)),
-            Text(_estimate(finding)),
-            Text(margin(finding)),
-            _verdict(finding),
-        )
-    return table
+def _count(number_of: int, what: str) -> str:
+    return f"{number_of:,} {what}{'' if number_of == 1 else 's'}"
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One check: its cells, the style of its verdict, and what the verdict rests on."""
+
+    cells: tuple[str, str, str, str]
+    style: str
+    remark: str
+
+
+def _row(finding: Finding, suite: str) -> _Row:
+    cells = (finding.title, _estimate(finding), _margin(finding), _name(finding.verdict))
+    title, estimate, limit, verdict = (terminal_safe(cell, one_line=True) for cell in cells)
+    remark = terminal_safe(describe_finding(finding, suite), one_line=True)
+    return _Row((title, estimate, limit, verdict), _STYLES[finding.verdict], remark)
 
 
 def _estimate(finding: Finding) -> str:
     one = finding.estimate
     if one is None or one.value is None:
         return ""
-    return f"{number(one.value)} {interval(one.low, one.high)}"
+    return f"{number(one.value)} {interval(one.low, one.high)}".rstrip()
 
 
-def _verdict(finding: Finding) -> Text:
-    text = Text(_name(finding.verdict), style=_STYLES[finding.verdict])
-    remark = _remark(finding)
-    return text + Text(f"  ({remark})", style="default") if remark else text
+def _margin(finding: Finding) -> str:
+    """Return the margin as the policy means it, with the ideal before it where it is not 0."""
+    if finding.margin is None:
+        return ""
+    if finding.kind == "disparity" and finding.ideal:
+        return f"{finding.ideal:g} ± {finding.margin:g}"
+    return margin(finding)
 
 
-def _remark(finding: Finding) -> str:
-    """Return what the verdict rests on, in a few words."""
-    if finding.verdict is Verdict.NOT_TESTED:
-        return terminal_safe(finding.reason, one_line=True)
-    part = finding.estimate.part if finding.estimate else "all"
-    about = "" if part == "all" else f"{terminal_safe(part, one_line=True)} differs most"
-    if finding.verdict is Verdict.INCONCLUSIVE:
-        if finding.more_prompts:
-            return f"about {finding.more_prompts:,} more prompts would settle it"
-        return terminal_safe(finding.reason, one_line=True)
-    if finding.verdict is Verdict.FAIL and finding.scorer_own is not None:
-        return f"{about}; larger than the scorer's own {number(abs(finding.scorer_own))}"
-    return about if finding.verdict is Verdict.FAIL else ""
+def _table(rows: Sequence[_Row], width: int) -> list[Text]:
+    """Return the lines of the table: remarks beside the verdicts, or below where it is narrow."""
+    cells = (_HEADINGS, *(row.cells for row in rows))
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    rest = sum(widths[1:]) + _GAP * (len(widths) - 1)
+    widths[0] = max(_SHORTEST_TITLE, min(widths[0], width - rest))
+    beside = width - widths[0] - rest - _GAP
+    lines = [Text(_join(_HEADINGS, widths).rstrip())]
+    for row in rows:
+        lines += _row_lines(row, widths, beside if beside >= _REMARK_WIDTH else 0, width)
+    return lines
+
+
+def _row_lines(row: _Row, widths: Sequence[int], beside: int, width: int) -> list[Text]:
+    """Return the lines of one check; ``beside`` is the room for its remark, 0 to put it below."""
+    title, *others = row.cells
+    head, *more = textwrap.wrap(title, widths[0]) or [""]
+    start = _join((head, *others[:-1], ""), widths)
+    first = Text(start) + Text(others[-1], style=row.style)
+    first.rstrip()
+    lines = [first, *(Text(f"  {part}") for part in more)]
+    if not row.remark:
+        return lines
+    if beside:
+        column = sum(widths) + _GAP * len(widths)
+        told = textwrap.wrap(f"({row.remark})", beside)
+        first.pad_right(max(0, column - first.cell_len))
+        first.append(told[0])
+        return lines + [Text(" " * column + part) for part in told[1:]]
+    told = textwrap.wrap(row.remark, max(20, width - _INDENT))
+    return lines + [Text(" " * _INDENT + part, style="dim") for part in told]
+
+
+def _join(cells: Sequence[str], widths: Sequence[int]) -> str:
+    """Return cells side by side, each but the last padded to its width."""
+    *padded, last = (
+        cell + " " * (width - cell_len(cell)) for cell, width in zip(cells, widths, strict=True)
+    )
+    return (" " * _GAP).join((*padded, last.rstrip()))

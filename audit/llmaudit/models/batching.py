@@ -8,6 +8,9 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+#: The first batch has one part in so many of the budget.
+_FIRST_PART = 8
+
 
 def token_budget_batches(
     items: Iterable[Item],
@@ -18,7 +21,8 @@ def token_budget_batches(
 ) -> Iterator[list[Item]]:
     """Yield batches whose padded size (rows x longest row) stays within ``budget``.
 
-    The longest items come first, so that memory runs out at the start or not at all. The plan
+    The longest items come first, so that memory runs out early or not at all; the first batch is
+    a small one, so that the first results do not wait for the reading of a large one. The plan
     depends on the items alone: a resumed run that plans over the same items gets the same batches.
 
     Parameters
@@ -32,10 +36,11 @@ def token_budget_batches(
         Breaks ties between items of equal length.
     """
     batch: list[Item] = []
+    room = budget // _FIRST_PART
     for item in sorted(items, key=lambda item: (-length(item), *order(item))):
-        if batch and length(batch[0]) * (len(batch) + 1) > budget:
+        if batch and length(batch[0]) * (len(batch) + 1) > room:
             yield batch
-            batch = []
+            batch, room = [], budget
         batch.append(item)
     if batch:
         yield batch

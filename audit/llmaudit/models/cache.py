@@ -8,14 +8,17 @@ import torch
 from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
 
 
-class RoomyLayer(DynamicLayer):  # type: ignore[misc]  # transformers ships no types
+class RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call]
     """One layer's keys and values, written into buffers that were made large enough at once.
 
     transformers' own layer concatenates, which copies the whole cache for every token.
     """
 
-    def __init__(self, layer: DynamicLayer, room: int) -> None:
-        super().__init__()
+    keys: torch.Tensor
+    values: torch.Tensor
+
+    def __init__(self, layer: Any, room: int) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
         self.dtype, self.device = layer.dtype, layer.device
         self.is_initialized = True
         self._adopt(layer.keys, layer.values, room)
@@ -51,7 +54,7 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]  # transformers ships no t
 
 def describe_layers(config: Any) -> tuple[bool, int | None]:
     """Say whether all layers of a network attend only, and the shortest window that any keeps."""
-    layers = DynamicCache(config=config).layers
+    layers: list[Any] = DynamicCache(config=config).layers
     kinds = {type(layer) for layer in layers}
     windows = [layer.sliding_window for layer in layers if type(layer) is DynamicSlidingWindowLayer]
     return kinds <= {DynamicLayer, DynamicSlidingWindowLayer}, min(windows, default=None)
@@ -68,7 +71,10 @@ def repeat_prefix(cache: DynamicCache, shifts: torch.Tensor) -> None:
         How far each row is moved. What stands before it then must be masked out. A row of a
         sliding window may be moved only while the window still holds the whole prefix.
     """
-    for layer in cache.layers:
+    layers: list[Any] = cache.layers
+    for layer in layers:
+        if not layer.is_initialized:  # a layer that uses another's keys and values
+            continue
         columns = torch.arange(layer.keys.shape[-2], device=shifts.device)
         index = (columns - shifts.unsqueeze(1)).clamp_(min=0)
         layer.keys = layer.keys[0][:, index].transpose(0, 1)
@@ -90,7 +96,7 @@ def make_room(cache: DynamicCache, copies: torch.Tensor, room: int) -> None:
     """
     for index, layer in enumerate(cache.layers):
         select_layer(layer, copies)
-        if type(layer) is DynamicLayer:
+        if type(layer) is DynamicLayer and layer.is_initialized:
             cache.layers[index] = RoomyLayer(layer, room)
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any
+from typing import Any, TypeVar
 
-from llmaudit.models.base import failed_generation, failed_likelihood, is_chat, join_choice
+from llmaudit.models.base import failed_generation, failed_likelihood
 from llmaudit.models.batching import run_isolating_failures, token_budget_batches
+from llmaudit.models.encoding import PromptEncoder
 from llmaudit.models.forward import CausalNetwork
 from llmaudit.models.generation import SampleRow, generate_batch
+from llmaudit.models.groups import BatchLimits, group_rows
 from llmaudit.models.likelihoods import LikelihoodRow, likelihood_batch
 from llmaudit.records import (
     Capability,
@@ -33,6 +35,9 @@ LIKELIHOOD_DEFINITION = (
 #: Logits held at once, in numbers: likelihood batches stay below this many positions x vocabulary.
 LOGIT_BUDGET = 2**27
 
+Row = TypeVar("Row", SampleRow, LikelihoodRow)
+Tokens = TypeVar("Tokens")
+
 
 class CausalModel:
     """A transformers causal model under audit.
@@ -54,35 +59,31 @@ class CausalModel:
     ) -> None:
         self.facts = facts
         self._network = network
-        self._tokenizer = tokenizer
+        self._encoder = PromptEncoder(tokenizer, chat_model=bool(facts.chat_template))
         self._batch_tokens = batch_tokens
-        self._chat_model = bool(facts.chat_template)
 
     def format_prompt(self, prompt: Prompt) -> str:
         """Return the text that enters the tokenizer: the filled chat template, or plain text."""
-        if not is_chat(prompt, chat_model=self._chat_model):
-            return prompt.plain
-        turns = [{"role": turn.role, "content": turn.content} for turn in prompt.messages]
-        text: str = self._tokenizer.apply_chat_template(
-            turns, tokenize=False, add_generation_prompt=True
-        )
-        return text
+        return self._encoder.format_prompt(prompt)
 
     def generate(
         self, requests: Sequence[GenerationRequest], *, done: AbstractSet[str] = frozenset()
     ) -> Iterator[Generation]:
         """Sample every request that is not done, one length-sorted batch at a time."""
-        rows: list[SampleRow] = []
+        read = _once_per_prompt(self._encoder.prompt_ids)
+        groups: dict[Any, list[SampleRow]] = {}
         for request in requests:
             try:
-                rows.append(SampleRow(request, self._prompt_ids(request)))
+                row = SampleRow(request, read(request.prompt))
+                self._check_length(len(row.prompt_ids) + request.decoding.max_new_tokens)
             except _Rejected as rejected:
                 if request.id not in done:
                     yield failed_generation(request, rejected.error)
-        by_decoding: dict[Any, list[SampleRow]] = {}
-        for row in rows:
-            by_decoding.setdefault(row.request.decoding, []).append(row)
-        for decoding, group in by_decoding.items():
+                continue
+            # A recurrent state would take up padding, so there rows of a batch are equally long.
+            length = 0 if self._network.attention_only else len(row.prompt_ids)
+            groups.setdefault((request.decoding, length), []).append(row)
+        for (decoding, _), group in groups.items():
             new = decoding.max_new_tokens
             plan = token_budget_batches(
                 group,
@@ -96,29 +97,25 @@ class CausalModel:
     def likelihood(
         self, requests: Sequence[LikelihoodRequest], *, done: AbstractSet[str] = frozenset()
     ) -> Iterator[Likelihood]:
-        """Score every request that is not done, one length-sorted batch at a time."""
+        """Score every request that is not done, in batches that share prefixes."""
+        read = _once_per_prompt(self._encoder.choice_ids)
         rows: list[LikelihoodRow] = []
         for request in requests:
             try:
-                rows.append(self._likelihood_row(request))
+                rows.append(self._likelihood_row(request, read(request.prompt)))
             except _Rejected as rejected:
                 if request.id not in done:
                     yield failed_likelihood(request, rejected.error)
-        plan = token_budget_batches(
-            rows,
-            length=lambda row: len(row.input_ids),
-            budget=min(self._batch_tokens, LOGIT_BUDGET // self._network.vocabulary),
-            order=lambda row: (row.input_ids, row.request.id),
-        )
-        for row in self._run(plan, likelihood_batch, done):
+        limits = BatchLimits(self._batch_tokens, LOGIT_BUDGET // self._network.vocabulary)
+        for row in self._run(group_rows(rows, limits), likelihood_batch, done):
             yield _likelihood(row)
 
     def _run(
         self,
-        plan: Iterator[list[Any]],
-        compute: Callable[[CausalNetwork, Sequence[Any]], list[Any]],
+        plan: Iterable[list[Row]],
+        compute: Callable[[CausalNetwork, Sequence[Row]], list[Row]],
         done: AbstractSet[str],
-    ) -> Iterator[Any]:
+    ) -> Iterator[Row]:
         """Compute the batches that hold anything not done, whole, and yield what is not done."""
         for batch in plan:
             if all(row.request.id in done for row in batch):
@@ -128,48 +125,21 @@ class CausalModel:
             )
             yield from (row for row in rows if row.request.id not in done)
 
-    def _prompt_ids(self, request: GenerationRequest) -> tuple[int, ...]:
-        """Tokenise one prompt; raise `_Rejected` with the error to record where it cannot be."""
-        ids = _recording(lambda: self._encode(request.prompt, self.format_prompt(request.prompt)))
-        self._check_length(len(ids) + request.decoding.max_new_tokens)
-        return ids
-
-    def _likelihood_row(self, request: LikelihoodRequest) -> LikelihoodRow:
-        """Tokenise a context with and without one choice; the difference is the continuation."""
-        prompt = request.prompt
-
-        def split() -> tuple[tuple[int, ...], tuple[int, ...]]:
-            chat = is_chat(prompt, chat_model=self._chat_model)
-            context = self.format_prompt(prompt)
-            whole = join_choice(context, prompt.choices[request.choice], chat=chat)
-            if not context:
-                ids = self._encode(prompt, whole)
-                start = self._start_ids()
-                return start, ids[len(start) :] if ids[: len(start)] == start else ids
-            context_ids = self._encode(prompt, context)
-            return context_ids, self._encode(prompt, whole)[len(context_ids) :]
-
-        context_ids, continuation_ids = _recording(split)
-        self._check_length(len(context_ids) + len(continuation_ids))
-        if not continuation_ids:
+    def _likelihood_row(
+        self,
+        request: LikelihoodRequest,
+        choices: dict[str, tuple[tuple[int, ...], tuple[int, ...]]],
+    ) -> LikelihoodRow:
+        """Look up one choice among the tokens of its prompt's choices."""
+        if request.choice not in choices:
+            message = f"the prompt has no choice {request.choice!r}"
+            raise _Rejected(RequestError(ErrorKind.UNSUPPORTED, message))
+        row = LikelihoodRow(request, *choices[request.choice])
+        if not row.continuation_ids:
             message = f"choice {request.choice!r} has no tokens of its own"
             raise _Rejected(RequestError(ErrorKind.UNSUPPORTED, message))
-        return LikelihoodRow(request, context_ids, continuation_ids)
-
-    def _encode(self, prompt: Prompt, text: str) -> tuple[int, ...]:
-        """Tokenise; a chat template has written its special tokens itself."""
-        chat = is_chat(prompt, chat_model=self._chat_model)
-        ids = self._tokenizer(text, add_special_tokens=not chat)["input_ids"]
-        return tuple(ids) or self._start_ids()
-
-    def _start_ids(self) -> tuple[int, ...]:
-        """What precedes a text that stands alone."""
-        start = self._tokenizer.bos_token_id
-        start = self._tokenizer.eos_token_id if start is None else start
-        if start is None:
-            message = "the tokenizer has neither a beginning-of-text nor an end-of-text token"
-            raise _Rejected(RequestError(ErrorKind.UNSUPPORTED, message))
-        return (int(start),)
+        self._check_length(len(row.input_ids))
+        return row
 
     def _check_length(self, tokens: int) -> None:
         limit = self.facts.context_length
@@ -180,11 +150,15 @@ class CausalModel:
     def _generation(self, row: SampleRow) -> Generation:
         if row.error is not None:
             return failed_generation(row.request, row.error)
+        try:
+            text = self._encoder.decode(row.tokens)
+        except Exception as error:
+            return failed_generation(row.request, _recorded(error))
         return Generation(
             request_id=row.request.id,
             prompt_id=row.request.prompt.id,
             sample_index=row.request.sample_index,
-            text=self._tokenizer.decode(row.tokens, skip_special_tokens=True),
+            text=text,
             finish=row.finish,
             prompt_tokens=len(row.prompt_ids),
             new_tokens=len(row.tokens),
@@ -199,6 +173,24 @@ class _Rejected(Exception):  # noqa: N818 - carries a record, and never leaves t
         self.error = error
 
 
+def _once_per_prompt(read: Callable[[Prompt], Tokens]) -> Callable[[Prompt], Tokens]:
+    """Return ``read``, done once per prompt; what it raises becomes a rejection with its record."""
+    known: dict[str, Tokens | RequestError] = {}
+
+    def look_up(prompt: Prompt) -> Tokens:
+        if prompt.id not in known:
+            try:
+                known[prompt.id] = read(prompt)
+            except Exception as error:
+                known[prompt.id] = _recorded(error)
+        found = known[prompt.id]
+        if isinstance(found, RequestError):
+            raise _Rejected(found)
+        return found
+
+    return look_up
+
+
 def _recorded(error: Exception) -> RequestError:
     """Make the record of an exception that concerned one request."""
     text = "".join(traceback.format_exception(error))
@@ -207,17 +199,7 @@ def _recorded(error: Exception) -> RequestError:
     return RequestError(kind, f"{type(error).__name__}: {error}", text)
 
 
-def _recording(action: Callable[[], Any]) -> Any:
-    """Do ``action``; turn what it raises into a rejection with its record."""
-    try:
-        return action()
-    except _Rejected:
-        raise
-    except Exception as error:
-        raise _Rejected(_recorded(error)) from error
-
-
-def _failed_row(row: Any, error: Exception) -> Any:
+def _failed_row(row: Row, error: Exception) -> Row:
     """Write the failure of a row that could not be computed even alone into the row."""
     row.error = _recorded(error)
     return row

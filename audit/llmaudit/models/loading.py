@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
 
 from llmaudit.errors import CapacityError, ModelError, UnknownNameError, UsageError
-from llmaudit.fetching import sha256_file
 from llmaudit.models.base import Model
-from llmaudit.models.sources import ModelSource, Progress, find_source
-from llmaudit.records import ModelFacts, content_id
+from llmaudit.models.sources import ModelSource, Progress, find_source, weight_files
 
 GROUP = "llmaudit.models"
 """Entry-point group for model kinds of other packages."""
 
+DTYPES = ("float32", "bfloat16", "float16")
+"""Number formats that a network can be loaded in."""
+
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """How to load: ``device`` and ``dtype`` may be ``auto``; ``batch_tokens`` is a batch's budget."""
+    """How to load: device and dtype may be ``auto``; ``batch_tokens`` is one batch's budget."""
 
     device: str = "auto"
     dtype: str = "auto"
@@ -91,12 +91,12 @@ def choose_device(asked: str) -> str:
         if torch.cuda.is_available():
             return "cuda"
         return "mps" if torch.backends.mps.is_available() else "cpu"
-    kind = asked.partition(":")[0]
-    if kind not in {"cpu", "cuda", "mps"}:
+    if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", asked):
         raise UnknownNameError("device", asked, ("auto", "cpu", "cuda", "cuda:N", "mps"))
+    kind, _, number = asked.partition(":")
     here = {
         "cpu": True,
-        "cuda": torch.cuda.is_available(),
+        "cuda": int(number or 0) < torch.cuda.device_count(),
         "mps": torch.backends.mps.is_available(),
     }
     if not here[kind]:
@@ -105,12 +105,20 @@ def choose_device(asked: str) -> str:
 
 
 def choose_dtype(asked: str, device: str, stored: str | None) -> str:
-    """Return the number format: float32 on a CPU, the checkpoint's own elsewhere, unless asked."""
+    """Return the number format: float32 on a CPU, the checkpoint's own elsewhere, unless asked.
+
+    Raises
+    ------
+    UsageError
+        If the format is unknown.
+    """
     if asked != "auto":
+        if asked not in DTYPES:
+            raise UnknownNameError("dtype", asked, ("auto", *DTYPES))
         return asked
     if device == "cpu":
         return "float32"
-    return stored if stored in {"float32", "bfloat16", "float16"} else "bfloat16"
+    return stored if stored in DTYPES else "bfloat16"
 
 
 def count_parameters(folder: Path) -> int:
@@ -120,7 +128,7 @@ def count_parameters(folder: Path) -> int:
     from safetensors import SafetensorError, safe_open
 
     total = 0
-    for file in sorted(folder.glob("*.safetensors")):
+    for file in weight_files(folder):
         try:
             with safe_open(file, framework="numpy") as tensors:
                 total += sum(prod(tensors.get_slice(key).get_shape()) for key in tensors.keys())  # noqa: SIM118
@@ -158,117 +166,25 @@ def free_memory(device: str) -> int:
 
 
 def _load_causal(source: ModelSource, options: LoadOptions) -> Model:
-    import torch
-    import transformers
-
     from llmaudit.models.causal import CausalModel
+    from llmaudit.models.checkpoint import (
+        check_causal,
+        find_stop_ids,
+        gather_facts,
+        read_config,
+        read_network,
+        read_tokenizer,
+    )
     from llmaudit.models.forward import CausalNetwork
 
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    config = _read_config(source)
+    config = read_config(source)
     device = choose_device(options.device)
     dtype = choose_dtype(options.dtype, device, config.get("dtype") or config.get("torch_dtype"))
     parameters = count_parameters(source.folder)
     check_capacity(parameters, dtype, device)
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(
-            source.folder, local_files_only=True, trust_remote_code=False
-        )
-        network = transformers.AutoModelForCausalLM.from_pretrained(
-            source.folder,
-            dtype=getattr(torch, dtype),
-            local_files_only=True,
-            trust_remote_code=False,
-            use_safetensors=True,
-        )
-        network = network.to(device).eval()
-    except Exception as error:
-        raise ModelError(f"{source.origin} could not be loaded: {error}") from error
-    stop_ids = _stop_ids(network, tokenizer)
-    causal = CausalNetwork(network, pad_id=min(stop_ids, default=0), stop_ids=stop_ids)
-    facts = _facts(source, causal, tokenizer, dtype, parameters)
+    tokenizer = read_tokenizer(source)
+    network = read_network(source, dtype, device)
+    causal = CausalNetwork(network, stop_ids=find_stop_ids(network, tokenizer))
+    check_causal(causal, source.origin)
+    facts = gather_facts(source, causal, tokenizer, dtype, parameters)
     return CausalModel(causal, tokenizer, facts, batch_tokens=options.batch_tokens)
-
-
-def _read_config(source: ModelSource) -> dict[str, Any]:
-    """Read config.json and refuse what would need foreign code or is no causal model."""
-    try:
-        config = json.loads((source.folder / "config.json").read_text("utf-8"))
-        architectures = [str(name) for name in config.get("architectures") or []]
-        model_type = str(config["model_type"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"{source.origin}: config.json cannot be read: {error!r}") from error
-    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
-
-    if model_type not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
-        why = "needs code of its own" if config.get("auto_map") else "is no causal language model"
-        raise ModelError(
-            f"{source.origin} {why} (model type {model_type!r}), so this version cannot audit it: "
-            f"code that comes with a model is never run."
-        )
-    if architectures and not any("CausalLM" in name or "LMHead" in name for name in architectures):
-        raise ModelError(
-            f"{source.origin} is a {', '.join(architectures)}: only causal language models can be "
-            f"audited by this version."
-        )
-    found: dict[str, Any] = config
-    return found
-
-
-def _stop_ids(network: Any, tokenizer: Any) -> frozenset[int]:
-    """Return every token that ends a generation: the model's own list and the tokenizer's end."""
-    listed = getattr(network.generation_config, "eos_token_id", None)
-    ids = listed if isinstance(listed, list) else [listed]
-    return frozenset(int(one) for one in (*ids, tokenizer.eos_token_id) if one is not None)
-
-
-def _facts(
-    source: ModelSource, causal: Any, tokenizer: Any, dtype: str, parameters: int
-) -> ModelFacts:
-    from llmaudit.models.causal import LIKELIHOOD_DEFINITION
-
-    entry, config = source.entry, causal.network.config
-    template = tokenizer.chat_template or ""
-    if not isinstance(template, str):
-        raise ModelError(f"{source.origin} has several chat templates and names none as its own.")
-    tokenizer_files = sorted(source.folder.glob("tokenizer*"))
-    device = str(causal.device)
-    identity = {
-        "kind": "causal",
-        "weights": [weight.sha256 for weight in source.weights],
-        "tokenizer": [sha256_file(file) for file in tokenizer_files],
-        "chat_template": template,
-        "dtype": dtype,
-        "device": causal.device.type,
-    }
-    known = (
-        {
-            "family": entry.family,
-            "licence": entry.licence.value if entry.licence else "unknown",
-            "languages": entry.languages.value if entry.languages else (),
-            "training_data": entry.training_data.value if entry.training_data else "unknown",
-            "training_data_source": str(entry.training_data.source) if entry.training_data else "",
-        }
-        if entry
-        else {}
-    )
-    return ModelFacts(
-        name=source.name,
-        source=source.origin,
-        digest=content_id(identity),
-        kind="causal",
-        architecture=type(causal.network).__name__,
-        revision=source.revision,
-        parameters=parameters,
-        weight_format=source.weight_format,
-        weights=source.weights,
-        dtype=dtype,
-        device=device,
-        chat_format="the tokenizer's chat template" if template else "plain text",
-        chat_template=template,
-        context_length=getattr(config, "max_position_embeddings", None),
-        likelihood_definition=LIKELIHOOD_DEFINITION,
-        notes=source.notes,
-        **known,
-    )

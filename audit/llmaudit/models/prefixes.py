@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +15,15 @@ if TYPE_CHECKING:
 PASS_COST = 20
 
 
+def common_length(sequences: Collection[tuple[int, ...]]) -> int:
+    """Return how many leading tokens all sequences share."""
+    low, high = min(sequences), max(sequences)  # whatever these share, those between share too
+    for index, (left, right) in enumerate(zip(low, high, strict=False)):
+        if left != right:
+            return index
+    return len(low)
+
+
 def worthwhile_prefix(common: int, shortest: int, rows: int) -> int:
     """Return how many of the leading tokens that ``rows`` sequences have in common to run once.
 
@@ -26,10 +34,10 @@ def worthwhile_prefix(common: int, shortest: int, rows: int) -> int:
     return length if length * (rows - 1) > PASS_COST else 0
 
 
-def shared_prefix(sequences: Sequence[Sequence[int]]) -> int:
+def shared_prefix(sequences: Collection[tuple[int, ...]]) -> int:
     """Return how many leading tokens of the sequences are worth running once for all of them."""
-    common = len(os.path.commonprefix([tuple(sequence) for sequence in sequences]))
-    return worthwhile_prefix(common, min(map(len, sequences)), len(sequences))
+    shortest = min(map(len, sequences))
+    return worthwhile_prefix(common_length(sequences), shortest, len(sequences))
 
 
 def prefill_prefix(

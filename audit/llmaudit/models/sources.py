@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,11 @@ Progress = Callable[[str], None]
 
 #: What is fetched from the hub: everything a safe load needs, and no pickles.
 _HUB_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
+#: The same weights once more, in forms that are not loaded.
+_HUB_DOUBLES = ("consolidated*", "original/*", "onnx/*")
+_HUB_TIMEOUT_SECONDS = 5
+_WEIGHTS = "model.safetensors"
+_WEIGHT_INDEX = "model.safetensors.index.json"
 
 
 @dataclass(frozen=True)
@@ -108,16 +113,12 @@ def _from_entry(entry: RegistryEntry, progress: Progress | None) -> ModelSource:
 
 
 def cached_hub_folder(hub_id: str) -> Path | None:
-    """Return the cached snapshot of a hub model that holds weights; None without one."""
-    from huggingface_hub import snapshot_download
-
+    """Return the cached snapshot of a hub model with all its weights; None without one."""
     try:
-        folder = Path(
-            snapshot_download(hub_id, local_files_only=True, allow_patterns=list(_HUB_FILES))
-        )
+        folder = _snapshot(hub_id, local_files_only=True)
+        return folder if (folder / "config.json").is_file() and weight_files(folder) else None
     except Exception:
         return None
-    return folder if (folder / "config.json").is_file() and _weight_files(folder) else None
 
 
 def _from_hub(hub_id: str, entry: RegistryEntry | None, progress: Progress | None) -> ModelSource:
@@ -128,23 +129,38 @@ def _from_hub(hub_id: str, entry: RegistryEntry | None, progress: Progress | Non
     if progress is not None:
         progress(f"looking for {hub_id} on the model hub")
     try:
-        folder = _download_snapshot(hub_id)
+        folder = _download(hub_id)
     except Exception as error:
+        reason = next(iter(str(error).splitlines()), "no reason given")
         raise UnavailableError(
             f"{hub_id} is not on this machine and cannot be fetched from the model hub "
-            f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason'})."
-            f" On a machine that reaches the hub run `hf download {hub_id}`, copy the hub cache "
+            f"({type(error).__name__}: {reason}). "
+            f"On a machine that reaches the hub run `hf download {hub_id}`, copy the hub cache "
             f"here and set HF_HOME to it, or give --model the path of a folder with the weights."
         ) from error
     return _from_snapshot(folder, hub_id, entry)
 
 
-def _download_snapshot(hub_id: str) -> Path:
-    """Download a snapshot; a hub that does not answer is given up after seconds, not minutes."""
-    os.environ.setdefault("HF_HUB_ETAG_TIMEOUT", "5")
+def _download(hub_id: str) -> Path:
+    """Download a snapshot, after asking whether a hub answers at all: a download waits for ever."""
+    from huggingface_hub import HfApi
+
+    HfApi().model_info(hub_id, timeout=_HUB_TIMEOUT_SECONDS)
+    return _snapshot(hub_id, local_files_only=False)
+
+
+def _snapshot(hub_id: str, *, local_files_only: bool) -> Path:
+    """Return a model's snapshot in the hub's cache."""
     from huggingface_hub import snapshot_download
 
-    return Path(snapshot_download(hub_id, allow_patterns=list(_HUB_FILES)))
+    folder = snapshot_download(
+        hub_id,
+        allow_patterns=list(_HUB_FILES),
+        ignore_patterns=list(_HUB_DOUBLES),
+        local_files_only=local_files_only,
+        etag_timeout=_HUB_TIMEOUT_SECONDS,
+    )
+    return Path(folder)
 
 
 def _from_snapshot(folder: Path, hub_id: str, entry: RegistryEntry | None) -> ModelSource:
@@ -162,18 +178,39 @@ def _from_folder(
 ) -> ModelSource:
     if not (folder / "config.json").is_file():
         raise ModelError(f"{folder} holds no config.json: it is not a transformers model folder.")
-    files = _weight_files(folder)
+    files = weight_files(folder)
     if not files:
         raise ModelError(
-            f"{folder} holds no .safetensors weights. Weights in pickle files (.bin, .pt) can run "
-            f"code when they are read, so they are not loaded: convert them to safetensors first."
+            f"{folder} holds no {_WEIGHTS} and no {_WEIGHT_INDEX}. Weights in pickle files (.bin, "
+            f".pt) can run code when they are read, so they are not loaded: convert them to "
+            f"safetensors first."
         )
     weights = tuple(WeightFile(file.name, file.stat().st_size, sha256_file(file)) for file in files)
     return ModelSource(name, folder, origin, revision, "safetensors", weights, entry)
 
 
-def _weight_files(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.safetensors"))
+def weight_files(folder: Path) -> list[Path]:
+    """Return the safetensors files that transformers reads from a folder; none: an empty list.
+
+    Raises
+    ------
+    ModelError
+        If the folder's index of weights cannot be read, or names a file that is not there.
+    """
+    if (folder / _WEIGHTS).is_file():
+        return [folder / _WEIGHTS]
+    index = folder / _WEIGHT_INDEX
+    if not index.is_file():
+        return []
+    try:
+        listed = json.loads(index.read_text("utf-8"))["weight_map"]
+        names = sorted({str(name) for name in listed.values()})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"{index} cannot be read: {error!r}") from error
+    for name in names:
+        if Path(name).name != name or not (folder / name).is_file():
+            raise ModelError(f"{index} names the weight file {name!r}, which is not in the folder.")
+    return [folder / name for name in names]
 
 
 def _from_gguf(

@@ -1,0 +1,100 @@
+"""From prompts to the tokens a causal model reads, with nothing lost between prompt and choice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llmaudit.models.base import is_chat, join_choice
+from llmaudit.models.prefixes import common_length
+from llmaudit.records import Prompt
+
+#: Any text: what a tokenizer puts before it is what it puts before every text.
+_PROBE_TEXT = "a"
+
+
+class PromptEncoder:
+    """A model's tokenizer and chat template.
+
+    Parameters
+    ----------
+    tokenizer : transformers.PreTrainedTokenizerBase
+    chat_model : bool
+        Whether prompts with turns go through the tokenizer's chat template.
+    """
+
+    def __init__(self, tokenizer: Any, *, chat_model: bool) -> None:
+        self._tokenizer = tokenizer
+        self._chat_model = chat_model
+        self._opening = self._find_opening()
+
+    def _find_opening(self) -> tuple[int, ...]:
+        """Return the special tokens that the tokenizer puts before a plain text.
+
+        What some put after it is left out: a prompt that the model shall go on from has no end.
+        """
+        whole = self._tokenizer(_PROBE_TEXT)["input_ids"]
+        bare = self._tokenizer(_PROBE_TEXT, add_special_tokens=False)["input_ids"]
+        for start in range(len(whole) - len(bare) + 1):
+            if whole[start : start + len(bare)] == bare:
+                return tuple(whole[:start])
+        return ()
+
+    def format_prompt(self, prompt: Prompt) -> str:
+        """Return the text that enters the tokenizer: the filled chat template, or plain text."""
+        if not is_chat(prompt, chat_model=self._chat_model):
+            return prompt.plain
+        turns = [{"role": turn.role, "content": turn.content} for turn in prompt.messages]
+        text: str = self._tokenizer.apply_chat_template(
+            turns, tokenize=False, add_generation_prompt=True
+        )
+        return text
+
+    def prompt_ids(self, prompt: Prompt) -> tuple[int, ...]:
+        """Return the tokens of a prompt, at least one."""
+        return self._encode(prompt, self.format_prompt(prompt)) or self._start()
+
+    def choice_ids(self, prompt: Prompt) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]]:
+        """Return for each choice of a prompt, by label, its context and its continuation.
+
+        Context and choice are tokenised as one text. Where the tokenizer joins the end of the
+        context and the start of a choice into one token, the continuation of every choice of the
+        prompt begins before that token, so that all are about the same context and no character
+        of the text is lost.
+
+        Raises
+        ------
+        ValueError
+            If the tokenizer has no token to put before a text that stands alone.
+        """
+        chat = is_chat(prompt, chat_model=self._chat_model)
+        context = self.format_prompt(prompt)
+        wholes = {
+            label: self._encode(prompt, join_choice(context, choice, chat=chat))
+            for label, choice in prompt.choices.items()
+        }
+        if context:
+            split = common_length([self._encode(prompt, context), *wholes.values()])
+        else:
+            split = len(self._opening)
+        if split:
+            return {label: (ids[:split], ids[split:]) for label, ids in wholes.items()}
+        return {label: (self._start(), ids) for label, ids in wholes.items()}
+
+    def decode(self, tokens: list[int]) -> str:
+        """Return the text of sampled tokens as it is: no special tokens, no spaces tidied."""
+        text: str = self._tokenizer.decode(
+            tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
+        return text
+
+    def _encode(self, prompt: Prompt, text: str) -> tuple[int, ...]:
+        """Tokenise; a chat template has written its special tokens itself."""
+        ids = tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+        return ids if is_chat(prompt, chat_model=self._chat_model) else self._opening + ids
+
+    def _start(self) -> tuple[int, ...]:
+        """Return what precedes a text that stands alone, where the tokenizer puts nothing."""
+        for start in (self._tokenizer.bos_token_id, self._tokenizer.eos_token_id):
+            if start is not None:
+                return (int(start),)
+        raise ValueError("the tokenizer has neither a beginning-of-text nor an end-of-text token")

@@ -1,0 +1,140 @@
+"""What a run asks: whose groups the carriers name, what a run's identity holds, what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from audit_cases import SUITE, write
+from llmaudit.config import AuditConfig
+from llmaudit.errors import UsageError
+from llmaudit.planning import CARRIERS, Plan, make_plan
+from llmaudit.probesets import load_probe_set
+
+LEXICON = """
+format: 1
+id: {axis}.{language}
+axis: {axis}
+language: {language}
+version: 1.0.0
+licence: Apache-2.0
+author: A test
+known_limits: [None known.]
+sources: []
+groups:
+  - id: left
+    label: left-handed people
+    forms: {{noun: left-handed person, noun_a: a left-handed person, plural: left-handed people}}
+  - id: right
+    label: right-handed people
+    forms: {{noun: right-handed person, noun_a: a right-handed person, plural: right-handed people}}
+"""
+
+PROBES = """
+format: 1
+id: {name}
+title: A set
+version: 1.0.0
+licence: Apache-2.0
+language: {language}
+construct: disparity
+task: generate
+axes: [{axis}]
+metrics: [score_disparity]
+author: A test
+datasheet:
+  intended_use: A test.
+  not_for: Anything else.
+  composition: One template.
+  collection: Written for this test.
+  known_limits: [It is small.]
+sources: []
+slurs: []
+templates:
+  - id: day
+    prompt: "Describe a day of {{identity.noun_a}}."
+"""
+
+
+def _plan(folder: Path, *sets: str) -> Plan:
+    """Plan a suite of these probe sets, whose files lie in ``folder``."""
+    entries = "".join(f"  - {{id: {name}}}\n" for name in sets)
+    before, _, rest = SUITE.partition("probe_sets:\n")
+    scorers = rest[rest.index("scorers:") :]
+    suite = write(folder, "small.yaml", f"{before}probe_sets:\n{entries}{scorers}")
+    return make_plan(AuditConfig(model="scripted:absent", suite=str(suite)))
+
+
+def _add(folder: Path, name: str, axis: str = "handedness", language: str = "en") -> str:
+    """Write a probe set and its lexicon, and return the set's file name."""
+    folder.mkdir(exist_ok=True)
+    write(folder, f"{axis}.{language}.yaml", LEXICON.format(axis=axis, language=language))
+    text = PROBES.format(name=name, axis=axis, language=language)
+    write(folder, f"{name}.yaml", text)
+    return f"{name}.yaml"
+
+
+def _carrier_groups(plan: Plan) -> set[tuple[str | None, str | None]]:
+    return {(prompt.axis, prompt.group) for prompt in plan.carriers.prompts}
+
+
+def test_carriers_name_the_groups_of_an_own_axis(tmp_path: Path) -> None:
+    plan = _plan(tmp_path, _add(tmp_path, "own"))
+    assert _carrier_groups(plan) == {("handedness", "left"), ("handedness", "right")}
+    carriers = load_probe_set(CARRIERS)
+    assert len(plan.carriers.prompts) == 2 * len(carriers.definition.templates)
+    assert "A left-handed person waited for the bus on Oak Street." in {
+        prompt.plain for prompt in plan.carriers.prompts
+    }
+    assert plan.carriers.facts.id == CARRIERS
+    assert plan.carriers.facts.digest != carriers.digest
+    assert set(plan.carriers.facts.datasheet["lexicons"]) >= {"gender", "handedness"}
+
+
+def test_carriers_name_the_groups_of_an_own_lexicon_for_a_shipped_axis(tmp_path: Path) -> None:
+    plan = _plan(tmp_path, _add(tmp_path, "own", axis="gender"))
+    assert _carrier_groups(plan) == {("gender", "left"), ("gender", "right")}
+
+
+def test_shipped_lexicons_leave_the_carriers_as_they_are(tmp_path: Path) -> None:
+    plan = _plan(tmp_path, "hiring-decisions", "descriptions-and-stories")
+    carriers = load_probe_set(CARRIERS)
+    assert plan.carriers.facts.digest == carriers.digest
+    assert len(plan.carriers.prompts) == 1012  # as the set's datasheet says
+    assert not _plan(tmp_path, "harmful-requests").carriers.prompts
+
+
+def test_carriers_are_not_filled_with_words_of_another_language(tmp_path: Path) -> None:
+    plan = _plan(tmp_path, _add(tmp_path, "eigen", language="de"))
+    assert plan.carriers.prompts == ()
+    british = _plan(tmp_path, _add(tmp_path, "own", language="en-GB"))
+    assert _carrier_groups(british) == {("handedness", "left"), ("handedness", "right")}
+
+
+def test_two_lexicons_for_one_axis_are_refused(tmp_path: Path) -> None:
+    own = _add(tmp_path, "own", axis="gender")
+    with pytest.raises(UsageError, match="two different lexicons for the axis 'gender'"):
+        _plan(tmp_path, own, "hiring-decisions")
+
+
+@pytest.mark.parametrize("name", ["own", CARRIERS])
+def test_two_sets_of_one_id_are_refused(tmp_path: Path, name: str) -> None:
+    sets = [f"{folder}/{_add(tmp_path / folder, name)}" for folder in ("one", "two")]
+    with pytest.raises(UsageError, match=f"two probe sets with the id '{name}'"):
+        _plan(tmp_path, *sets)
+
+
+def test_a_runs_identity_names_no_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = _plan(tmp_path, _add(tmp_path, "own"))
+    identity = plan.identity("model")
+    assert [entry["id"] for entry in identity["suite"]["probe_sets"]] == ["own"]
+    assert str(tmp_path) not in str(identity)
+    monkeypatch.chdir(tmp_path)
+    relative = make_plan(AuditConfig(model="scripted:absent", suite="small.yaml"))
+    assert relative.identity("model") == identity
+    assert replace(plan, seed=1).identity("model") != identity
+    write(tmp_path, "own.yaml", PROBES.format(name="own", axis="handedness", language="en") + "\n")
+    changed = make_plan(AuditConfig(model="scripted:absent", suite="small.yaml"))
+    assert changed.identity("model") != identity
