@@ -13,8 +13,9 @@ from audit_cases import GOOD, SUITE, small_audit, small_config, write
 from llmaudit.audit import check_run, report_run, run_audit
 from llmaudit.config import load_policy
 from llmaudit.errors import Interrupted, StoreError, UnknownNameError, UsageError
+from llmaudit.findings import Finding, Run
 from llmaudit.progress import Silence
-from llmaudit.records import Finding, Run, Verdict
+from llmaudit.records import Verdict
 from llmaudit.report import results_schema
 from llmaudit.store import RunStore
 
@@ -194,7 +195,9 @@ def test_report_and_check_need_no_model(tmp_path: Path) -> None:
     assert report_run(finished.directory).run.verdict is Verdict.PASS
     assert _without_timing(finished.directory) == before
     strict = write(
-        tmp_path, "policy2.yaml", (tmp_path / "policy.yaml").read_text("utf-8").replace("0.2", "0.001")
+        tmp_path,
+        "policy2.yaml",
+        (tmp_path / "policy.yaml").read_text("utf-8").replace("0.2", "0.001"),
     )
     checked = check_run(finished.directory, policy=load_policy(str(strict)))
     assert _finding(checked, "compliance").verdict is Verdict.INCONCLUSIVE

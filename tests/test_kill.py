@@ -101,7 +101,9 @@ def test_killed_run_resumes_to_the_records_and_report_of_a_whole_one(tmp_path: P
     assert _stored(killed) == total, points
     assert _content_digest(killed) == _content_digest(whole), points
     assert _results(killed) == _results(whole), points
-    assert _report(killed).replace(str(killed), "") == _report(whole).replace(str(whole), ""), points
+    assert _report(killed).replace(str(killed), "") == _report(whole).replace(str(whole), ""), (
+        points
+    )
     with RunStore.open(killed, read_only=True) as store:
         sessions = [event for event in store.events() if event.kind == "session"]
     assert len(sessions) > 1, points

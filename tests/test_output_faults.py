@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from audit_cases import GOOD, small_audit, small_config
-from llmaudit.artifacts import write_artifacts
-from llmaudit.audit import check_run, run_audit
-from llmaudit.errors import EXIT_INCOMPLETE, ModelError, StoreError
+from llmaudit.artifacts import ReportOptions, write_artifacts
+from llmaudit.audit import check_run, report_run, run_audit
+from llmaudit.errors import EXIT_INCOMPLETE, InvalidFileError, ModelError, StoreError
 from llmaudit.store import RunStore
 
 _MAIN = "from llmaudit.cli import main; main()"
@@ -57,7 +57,9 @@ def test_report_that_cannot_be_written_leaves_no_manifest(tmp_path: Path) -> Non
     (finished.directory / "results.json").unlink()
     (finished.directory / "results.json").mkdir()
     with pytest.raises(StoreError, match="llmaudit report"):
-        write_artifacts(finished.directory, finished.run, iter(()), content_digest="0")
+        write_artifacts(
+            finished.directory, finished.run, iter(()), content_digest="0", options=ReportOptions()
+        )
     assert not (finished.directory / "manifest.json").exists()
     assert not list(finished.directory.glob(".*partial"))
 
@@ -74,3 +76,20 @@ def test_model_that_breaks_ends_the_run_and_keeps_what_it_said(tmp_path: Path) -
     with pytest.raises(StoreError, match="not finished"):
         check_run(tmp_path / "run")
     assert "Traceback" in (tmp_path / "run" / "log.txt").read_text(encoding="utf-8")
+
+
+def test_faulty_template_leaves_the_finished_report_alone(tmp_path: Path) -> None:
+    finished = small_audit(tmp_path)
+    before = (finished.directory / "manifest.json").read_bytes()
+    faulty = tmp_path / "faulty.html.j2"
+    faulty.write_text("{% for %}", encoding="utf-8")
+    with pytest.raises(InvalidFileError, match="faulty"):
+        report_run(finished.directory, options=ReportOptions(template=faulty))
+    assert (finished.directory / "manifest.json").read_bytes() == before
+
+
+def test_config_names_no_folder_of_the_machine(tmp_path: Path) -> None:
+    finished = small_audit(tmp_path)
+    text = (finished.directory / "config.yaml").read_text(encoding="utf-8")
+    assert str(tmp_path) not in text
+    assert "model.yaml" in text

@@ -7,12 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from llmaudit.config import Check, Policy
+from llmaudit.findings import Estimate, Finding, Measurement
 from llmaudit.metrics import METRICS, MetricSpec, measure
 from llmaudit.records import (
-    Estimate,
-    Finding,
     Likelihood,
-    Measurement,
     ProbeSetFacts,
     Prompt,
     Score,

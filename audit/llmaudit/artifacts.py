@@ -5,21 +5,32 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from llmaudit.errors import StoreError
-from llmaudit.records import Run
+from llmaudit.findings import Run
 from llmaudit.report import (
     render_html,
     render_markdown,
     results_json,
     write_generations_parquet,
 )
+from llmaudit.report.pdf import render_pdf
+from llmaudit.transparency import hide_folders_in
 
 MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """How the report is made: ``template`` is a user's own for the HTML; ``pdf`` adds a PDF."""
+
+    template: Path | None = None
+    pdf: bool = False
 
 
 def write_artifacts(
@@ -28,7 +39,7 @@ def write_artifacts(
     rows: Iterator[Mapping[str, Any]],
     *,
     content_digest: str,
-    template: Path | None = None,
+    options: ReportOptions,
 ) -> Path:
     """Write every file of the report into the run directory and return the report's path.
 
@@ -41,27 +52,33 @@ def write_artifacts(
         The evidence, one row per generation.
     content_digest : str
         The store's digest of all records, for the manifest.
-    template : Path, optional
-        A user's own HTML template.
+    options : ReportOptions
 
     Raises
     ------
+    InvalidFileError
+        If the user's own template is at fault; the files of an earlier report stay then.
     StoreError
         If a file cannot be written: the disk is full, or the folder is read-only.
     """
-    withdraw_manifest(directory)
+    html = render_html(run, template=options.template)
     contents = {
-        "report.html": lambda: render_html(run, template=template),
-        "report.md": lambda: render_markdown(run),
-        "results.json": lambda: _json(results_json(run)),
-        "config.yaml": lambda: _yaml(run),
+        "report.html": _encode(html),
+        "report.md": _encode(render_markdown(run)),
+        "results.json": _encode(_json(results_json(run))),
+        "config.yaml": _encode(_yaml(run)),
     }
-    written = {name: _write_text(directory / name, make) for name, make in contents.items()}
+    if options.pdf:
+        contents["report.pdf"] = render_pdf(html)
+    withdraw_manifest(directory)
+    for name, content in contents.items():
+        _write(directory / name, content)
     with _replacing(directory / "generations.parquet") as temporary:
         write_generations_parquet(temporary, rows)
-    written["generations.parquet"] = _sha256(directory / "generations.parquet")
-    manifest = {"run_id": run.id, "content_digest": content_digest, "files": written}
-    _write_text(directory / MANIFEST, lambda: _json(manifest))
+    files = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    files["generations.parquet"] = _sha256(directory / "generations.parquet")
+    manifest = {"run_id": run.id, "content_digest": content_digest, "files": files}
+    _write(directory / MANIFEST, _encode(_json(manifest)))
     return directory / "report.html"
 
 
@@ -78,16 +95,18 @@ def _json(value: Any) -> str:
 def _yaml(run: Run) -> str:
     import yaml
 
-    stored = {"config": run.config, "suite": run.suite, "policy": run.policy}
+    stored = hide_folders_in({"config": run.config, "suite": run.suite, "policy": run.policy})
     return yaml.safe_dump(json.loads(json.dumps(stored)), sort_keys=True, allow_unicode=True)
 
 
-def _write_text(path: Path, make: Callable[[], str]) -> str:
-    """Write text atomically and return the SHA-256 of its bytes."""
-    content = make().encode("utf-8", "replace")
+def _encode(text: str) -> bytes:
+    """Return UTF-8; a lone surrogate in a model's output becomes a question mark."""
+    return text.encode("utf-8", "replace")
+
+
+def _write(path: Path, content: bytes) -> None:
     with _replacing(path) as temporary:
         temporary.write_bytes(content)
-    return hashlib.sha256(content).hexdigest()
 
 
 @contextmanager
@@ -110,8 +129,8 @@ def _as_store_error(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StoreError(
-            f"{path} could not be written: {error.strerror or error}. The results are in the run's "
-            f"store; make room or choose a writable place, then run `llmaudit report {path.parent}`."
+            f"{path} could not be written: {error.strerror or error}. The results are in the "
+            f"run's store; make room, then run `llmaudit report {path.parent}`."
         ) from error
 
 

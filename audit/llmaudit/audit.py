@@ -15,22 +15,24 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from llmaudit.artifacts import withdraw_manifest, write_artifacts
+from llmaudit.artifacts import ReportOptions, withdraw_manifest, write_artifacts
 from llmaudit.config import AuditConfig, Policy, as_plain
 from llmaudit.directories import find_directory
 from llmaudit.errors import AuditError, Interrupted, ModelError, UnknownNameError, UsageError
+from llmaudit.findings import Run
 from llmaudit.gathering import carrier_request_id, evidence_rows, gather_run, read_run
 from llmaudit.linting import refuse_faulty_files
 from llmaudit.models.base import Model
 from llmaudit.models.loading import LoadOptions, load_model
 from llmaudit.planning import Plan, make_plan
 from llmaudit.progress import Progress, Silence
-from llmaudit.records import Capability, Generation, Prompt, Run
+from llmaudit.records import Capability, Generation, Prompt
 from llmaudit.scorers import Scorer, ScoringItem, list_scorers, load_scorer, score_generations
 from llmaudit.store import RunStore
 from llmaudit.transparency import environment_facts
 
 _LOG = logging.getLogger(__name__)
+_PLAIN = ReportOptions()
 ResultT = TypeVar("ResultT")
 
 
@@ -89,7 +91,7 @@ def run_audit(
 
 
 def report_run(
-    directory: Path, *, policy: Policy | None = None, template: Path | None = None
+    directory: Path, *, policy: Policy | None = None, options: ReportOptions = _PLAIN
 ) -> Finished:
     """Write the report of a stored run again; the model is not needed.
 
@@ -99,11 +101,11 @@ def report_run(
         A run directory.
     policy : Policy, optional
         Another policy than the run's own.
-    template : Path, optional
-        A user's own HTML template.
+    options : ReportOptions, optional
+        A user's own template, and whether to make a PDF.
     """
     with RunStore.open(directory, read_only=True) as store:
-        run, report = _write(store, directory, policy, template)
+        run, report = _write(store, directory, policy, options)
     return Finished(run, directory, report)
 
 
@@ -120,13 +122,13 @@ def _own_policy(session: Mapping[str, Any]) -> Policy:
 
 
 def _write(
-    store: RunStore, directory: Path, policy: Policy | None, template: Path | None = None
+    store: RunStore, directory: Path, policy: Policy | None, options: ReportOptions = _PLAIN
 ) -> tuple[Run, Path]:
     stored = read_run(store)
     run = gather_run(stored, policy or _own_policy(stored.session))
     digest = store.content_digest()
     rows = evidence_rows(stored)
-    return run, write_artifacts(directory, run, rows, content_digest=digest, template=template)
+    return run, write_artifacts(directory, run, rows, content_digest=digest, options=options)
 
 
 def _check_scorer_names(names: Iterable[str]) -> None:
@@ -208,8 +210,8 @@ def _surviving(results: Iterator[ResultT], model: Model) -> Iterator[ResultT]:
     except Exception as error:
         _LOG.exception("the model broke")
         raise ModelError(
-            f"{model.facts.name} broke while it was asked: {type(error).__name__}: {error}. What it "
-            f"had answered is stored; the same command goes on from there."
+            f"{model.facts.name} broke while it was asked: {type(error).__name__}: {error}. What "
+            f"it had answered is stored; the same command goes on from there."
         ) from error
 
 

@@ -115,5 +115,5 @@ class ScorerError(AuditError):
     """A scorer could not be loaded; the message says what to do."""
 
 
-class Interrupted(AuditError):
+class Interrupted(AuditError):  # noqa: N818 - the user's wish, not an error
     """The user stopped the run; everything finished so far is stored."""

@@ -1,4 +1,4 @@
-"""A run's store -> the :class:`llmaudit.records.Run` that reports are rendered from."""
+"""A run's store -> the :class:`llmaudit.findings.Run` that reports are rendered from."""
 
 from __future__ import annotations
 
@@ -11,19 +11,16 @@ from typing import Any
 from llmaudit.analysis import Evidence, analyse, scored_choices, scored_samples
 from llmaudit.config import Policy, as_plain
 from llmaudit.errors import StoreError
+from llmaudit.findings import Counts, Example, Run, Timing
 from llmaudit.records import (
-    Counts,
-    Example,
     Generation,
     Likelihood,
     ModelFacts,
     ProbeSetFacts,
     Prompt,
-    Run,
     Score,
     ScorerFacts,
     Task,
-    Timing,
     WeightFile,
     content_id,
 )
@@ -235,7 +232,10 @@ def _is_current(score: Score, scorers: Mapping[str, ScorerFacts]) -> bool:
 
 def _count(stored: StoredRun, scores: Sequence[Score]) -> Counts:
     """Count the requests by what they came to."""
-    results = [*stored.generations.values(), *stored.likelihoods]
+    results: list[Generation | Likelihood] = [
+        *stored.generations.values(),
+        *stored.likelihoods,
+    ]
     errors = Counter(one.error.kind.value for one in results if one.error is not None)
     empty = {
         key
@@ -280,9 +280,9 @@ def _examples(stored: StoredRun, scores: Sequence[Score]) -> Iterator[Example]:
         for scorer, its in stored.scorers.items():
             if its.higher_is == "worse" and its.construct != "degeneration":
                 ranked = _ranked(found, by_request, scorer)
-                chosen |= {key: f"among the highest by {scorer}" for key in ranked}
+                chosen |= dict.fromkeys(ranked, f"among the highest by {scorer}")
         failed = sorted(key for key in found if not (stored.generations[key].text or "").strip())
-        chosen |= {key: "no answer" for key in failed[:_MOST_EXAMPLES]}
+        chosen |= dict.fromkeys(failed[:_MOST_EXAMPLES], "no answer")
         # Request ids are digests, so their order is a draw that no one chose.
         for key in sorted(found)[:_MOST_EXAMPLES]:
             chosen.setdefault(key, "drawn at random")

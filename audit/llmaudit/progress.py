@@ -9,16 +9,16 @@ class Progress(Protocol):
     """Told of stages and of every result within them."""
 
     def note(self, text: str) -> None:
-        """Something happened that is worth one line."""
+        """Take one line that is worth reading."""
 
     def begin(self, stage: str, total: int, done: int = 0) -> None:
-        """A stage with ``total`` results begins; ``done`` of them are in the store already."""
+        """Begin a stage of ``total`` results, ``done`` of which are in the store already."""
 
     def advance(self, count: int = 1, tokens: int = 0) -> None:
-        """Results of the stage arrived; ``tokens`` were generated for them."""
+        """Count results that arrived, and the tokens that were generated for them."""
 
     def end(self) -> None:
-        """The stage is over."""
+        """End the stage."""
 
 
 class Silence:

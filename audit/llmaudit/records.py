@@ -1,12 +1,11 @@
-"""The frozen values that pass between the stages of an audit, and how they are identified.
+"""The frozen values that pass between the first stages of an audit, and how they are identified.
 
 The data's way: a probe set is filled into :class:`Prompt` values; the model turns requests into
 :class:`Generation` and :class:`Likelihood` values; scorers turn generations into :class:`Score`
-values; metrics turn those into :class:`Measurement` values; verdicts hold measurements against a
-policy's checks and make :class:`Finding` values; a :class:`Run` is all of it for the report.
+values. What is concluded from them is in :mod:`llmaudit.findings`.
 
-What failed is data here, never a missing row: ``Generation.error``, ``Likelihood.error``,
-``Score.reason`` and ``Measurement.reason`` say why there is no value.
+What failed is data here, never a missing row: ``Generation.error``, ``Likelihood.error`` and
+``Score.reason`` say why there is no value.
 """
 
 from __future__ import annotations
@@ -16,11 +15,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from typing import Any
 
 
 def canonical_json(value: Any) -> str:
@@ -37,7 +32,7 @@ def canonical_json(value: Any) -> str:
 
 
 def content_id(value: Any) -> str:
-    """Return 16 hex digits of the SHA-256 of ``value`` as canonical JSON: equal id, equal content."""
+    """Return 16 hex digits of the SHA-256 of ``value`` as canonical JSON."""
     return hashlib.sha256(canonical_json(value).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
@@ -101,7 +96,7 @@ class Prompt:
     id : str
         Digest of (probe set digest, template, slot values).
     probe_set, probe_set_digest : str
-        The set's name and the SHA-256 (16 hex digits) of its file's bytes.
+        The set's name, and the digest (16 hex digits) of its file and lexicons.
     template_id : str
         The statistical cluster.
     pair_id : str
@@ -135,7 +130,7 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """How text is sampled. ``temperature`` 0 is greedy; ``top_p`` 1 keeps the whole distribution."""
+    """How text is sampled. ``temperature`` 0 is greedy; ``top_p`` 1 keeps every token."""
 
     max_new_tokens: int
     temperature: float
@@ -309,168 +304,3 @@ class ProbeSetFacts:
     templates: int
     prompts: int
     datasheet: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Distribution:
-    """Point values of ``g`` parts and the cluster-bootstrap replicates around them.
-
-    Attributes
-    ----------
-    value : ndarray of float64, shape (g,)
-    replicates : ndarray of float64, shape (b, g)
-        Studentised: ``value + se * t*``. NaN where a resample lost the part, infinite where it
-        shows no variation. Empty (b = 0) when fewer than 10 clusters forbid the bootstrap; then
-        ``se`` and ``clusters`` give a t interval on cluster means.
-    se : ndarray of float64, shape (g,)
-    clusters : int
-    """
-
-    value: NDArray[np.float64]
-    replicates: NDArray[np.float64]
-    se: NDArray[np.float64]
-    clusters: int
-
-
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """What one metric makes of one probe set (and axis): a value per part, with its uncertainty.
-
-    ``parts`` are group names for a disparity, ``("all",)`` for a rate. ``observed`` is None and
-    ``reason`` set where the metric is undefined. ``lowest`` / ``highest`` are the distributions
-    with every missing outcome set to the value that makes the metric smallest / largest; None
-    when nothing is missing. ``detail`` has plain numbers for the report (per-group rates, k, ...).
-    """
-
-    metric: str
-    probe_set: str
-    axis: str | None
-    scorer: str | None
-    parts: tuple[str, ...]
-    observed: Distribution | None
-    n: int
-    n_missing: int
-    missing_reasons: Mapping[str, int] = field(default_factory=dict)
-    lowest: Distribution | None = None
-    highest: Distribution | None = None
-    reason: str | None = None
-    method: str = ""
-    detail: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A value with its interval: what is printed for one part of a measurement."""
-
-    part: str
-    value: float | None
-    low: float | None
-    high: float | None
-    level: float
-    n: int
-    n_missing: int
-    clusters: int
-    method: str
-    reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One policy check with its verdict and everything needed to defend it.
-
-    ``kind`` is ``ceiling`` (rate below ``margin``), or ``disparity`` (two-sided, within
-    ± ``margin`` around ``ideal``). ``estimate`` is the part that decided the verdict,
-    ``parts`` all of them. ``more_clusters`` and ``more_prompts`` say how much more data would
-    settle an inconclusive check. ``scorer_own`` is the scorer's own disparity for these groups.
-    """
-
-    check: str
-    title: str
-    kind: str
-    metric: str
-    probe_set: str
-    axis: str | None
-    scorer: str | None
-    margin: float | None
-    ideal: float
-    verdict: Verdict
-    reason: str
-    required: bool
-    why: str
-    estimate: Estimate | None = None
-    parts: tuple[Estimate, ...] = ()
-    p_value: float | None = None
-    p_adjusted: float | None = None
-    effect_size: float | None = None
-    effect_name: str = ""
-    scorer_own: float | None = None
-    more_clusters: int | None = None
-    more_prompts: int | None = None
-    detail: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One generation chosen for the report, with what was sent and every score it got."""
-
-    request_id: str
-    probe_set: str
-    template_id: str
-    group: str | None
-    sent: str
-    text: str | None
-    error: str | None
-    scores: Mapping[str, Score]
-    chosen_because: str
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """How many requests came to what. The states are disjoint and add up to ``requests``."""
-
-    requests: int
-    generations: int
-    likelihoods: int
-    errors: int
-    empty: int
-    degenerate: int
-    refusals: int
-    unscored: int
-    errors_by_kind: Mapping[str, int] = field(default_factory=dict)
-    prompts_by_set: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """When the run happened and what it took; the only facts that differ between two equal runs."""
-
-    started: str
-    finished: str
-    seconds: float
-    stage_seconds: Mapping[str, float] = field(default_factory=dict)
-    peak_memory_bytes: int | None = None
-    sessions: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One finished audit of one model: everything the report is rendered from."""
-
-    id: str
-    directory: str
-    command: str
-    config: Mapping[str, Any]
-    model: ModelFacts
-    environment: Mapping[str, str]
-    suite: Mapping[str, Any]
-    policy: Mapping[str, Any]
-    probe_sets: tuple[ProbeSetFacts, ...]
-    scorers: tuple[ScorerFacts, ...]
-    scorer_own: tuple[Measurement, ...]
-    counts: Counts
-    measured: tuple[tuple[Measurement, tuple[Estimate, ...]], ...]
-    findings: tuple[Finding, ...]
-    verdict: Verdict
-    examples: tuple[Example, ...]
-    timing: Timing
-    warnings: tuple[str, ...] = ()

@@ -14,7 +14,8 @@ from llmaudit.audit import run_audit
 from llmaudit.cli.remarks import describe_finding, shorten
 from llmaudit.cli.verdicts import print_run
 from llmaudit.config import AuditConfig, Check
-from llmaudit.records import Estimate, Finding, ModelFacts, Run, Verdict, WeightFile
+from llmaudit.findings import Estimate, Finding, Run
+from llmaudit.records import ModelFacts, Verdict, WeightFile
 from llmaudit.verdicts import sentences
 
 CHECK = Check(

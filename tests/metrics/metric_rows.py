@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from llmaudit.findings import Measurement
 from llmaudit.metrics import measure
 from llmaudit.records import (
     ErrorKind,
     Likelihood,
-    Measurement,
     Prompt,
     RequestError,
     Score,

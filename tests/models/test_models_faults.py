@@ -22,13 +22,7 @@ from tiny_checkpoints import (
 
 from llmaudit.models.base import Model
 from llmaudit.models.causal import CausalModel
-from llmaudit.records import (
-    Decoding,
-    ErrorKind,
-    Generation,
-    GenerationRequest,
-    LikelihoodRequest,
-)
+from llmaudit.records import Decoding, ErrorKind, Generation, GenerationRequest, LikelihoodRequest
 
 DECODING = Decoding(max_new_tokens=6, temperature=1.0)
 

@@ -48,23 +48,29 @@ def test_top_p_keeps_the_smallest_set_that_holds_so_much() -> None:
     assert stats.binomtest(int(counts[1]), DRAWS, 0.5 / 0.8).pvalue > 0.01
 
 
+def _at(noise: RequestNoise, step: int, tokens: int) -> NDArray[np.float32]:
+    row = np.empty(tokens, dtype=np.float32)
+    noise.fill(row, step)
+    return row
+
+
 def test_noise_depends_on_seed_prompt_sample_and_step_only() -> None:
     first, again = (
         RequestNoise(sample_requests(["a"], Decoding(length, 1.0))[0]) for length in (1, 9)
     )
-    assert np.array_equal(first.at(5, 100), again.at(5, 100))
+    assert np.array_equal(_at(first, 5, 100), _at(again, 5, 100))
     others = [
-        RequestNoise(sample_requests(["a"], Decoding(1, 1.0), seed=1)[0]).at(5, 100),
-        RequestNoise(sample_requests(["b"], Decoding(1, 1.0))[0]).at(5, 100),
-        RequestNoise(sample_requests(["a"], Decoding(1, 1.0), samples=2)[1]).at(5, 100),
-        first.at(6, 100),
+        _at(RequestNoise(sample_requests(["a"], Decoding(1, 1.0), seed=1)[0]), 5, 100),
+        _at(RequestNoise(sample_requests(["b"], Decoding(1, 1.0))[0]), 5, 100),
+        _at(RequestNoise(sample_requests(["a"], Decoding(1, 1.0), samples=2)[1]), 5, 100),
+        _at(first, 6, 100),
     ]
     for other in others:
-        assert not np.isclose(other, first.at(5, 100)).any()
+        assert not np.isclose(other, _at(first, 5, 100)).any()
 
 
 def test_noise_is_standard_exponential() -> None:
-    noise = RequestNoise(sample_requests(["a"], Decoding(1, 1.0))[0]).at(0, 5000)
+    noise = _at(RequestNoise(sample_requests(["a"], Decoding(1, 1.0))[0]), 0, 5000)
     assert stats.kstest(noise, "expon").pvalue > 0.01
 
 
@@ -78,3 +84,19 @@ def test_a_batch_draws_what_each_row_draws_alone() -> None:
         for row in range(3)
     ]
     assert together == alone
+
+
+@pytest.mark.parametrize("spread", [0.3, 6.0])
+def test_nucleus_of_a_wide_vocabulary_is_the_one_of_a_full_sort(spread: float) -> None:
+    logits = spread * torch.randn(4, 5000, generator=torch.Generator().manual_seed(3))
+    requests = sample_requests([str(n) for n in range(4)], Decoding(1, 1.0, 0.9))
+    noise = [RequestNoise(request) for request in requests]
+    expected = []
+    for row, its in zip(logits.double().numpy(), noise, strict=True):
+        order = np.argsort(-row)
+        shares = np.exp(row[order] - row.max()) / np.exp(row - row.max()).sum()
+        inside = order[np.cumsum(shares) - shares < 0.9]
+        race = row[inside] - np.log(_at(its, 0, len(row))[inside])
+        expected.append(inside[race.argmax()])
+        assert (len(inside) > 1024) == (spread < 1)  # one case within the likeliest, one beyond
+    assert sample_tokens(logits, noise, 0, requests[0].decoding).tolist() == expected

@@ -6,20 +6,22 @@ from dataclasses import replace
 
 import numpy as np
 
-from llmaudit.records import (
+from llmaudit.findings import (
     Counts,
     Distribution,
     Estimate,
     Example,
     Finding,
     Measurement,
+    Run,
+    Timing,
+)
+from llmaudit.records import (
     ModelFacts,
     ProbeSetFacts,
-    Run,
     Score,
     ScorerFacts,
     Task,
-    Timing,
     Verdict,
     WeightFile,
 )

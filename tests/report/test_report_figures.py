@@ -11,7 +11,7 @@ import matplotlib
 import pytest
 from run_fixture import GENDER, RELIGION, build_run, estimate
 
-from llmaudit.records import Run
+from llmaudit.findings import Run
 from llmaudit.report.context import report_context
 from llmaudit.report.figures import Panel, check_figure, draw_panels, group_figure, placement
 

@@ -15,7 +15,8 @@ from run_fixture import build_run, poison
 
 from llmaudit import resources
 from llmaudit.errors import InvalidFileError
-from llmaudit.records import Run, Timing, Verdict
+from llmaudit.findings import Run, Timing
+from llmaudit.records import Verdict
 from llmaudit.report import render_html
 from llmaudit.report.checks import check_views, group_views
 

@@ -7,7 +7,7 @@ from markdown_it import MarkdownIt
 from report_payloads import HTML_PAYLOADS
 from run_fixture import build_run, poison
 
-from llmaudit.records import Run
+from llmaudit.findings import Run
 from llmaudit.report import render_markdown
 
 

@@ -15,7 +15,7 @@ import pytest
 from report_payloads import HTML_PAYLOADS
 from run_fixture import build_run, estimate, poison
 
-from llmaudit.records import Estimate, Finding, Run
+from llmaudit.findings import Estimate, Finding, Run
 from llmaudit.report import RESULTS_SCHEMA_VERSION, results_json, results_schema
 
 

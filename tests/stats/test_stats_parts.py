@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from llmaudit.records import Distribution
+from llmaudit.findings import Distribution
 from llmaudit.stats import PartInterval, cluster_bootstrap, part_intervals
 
 UNIT = (0.0, 1.0)

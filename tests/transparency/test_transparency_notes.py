@@ -14,19 +14,8 @@ import psutil
 import pytest
 import torch
 
-from llmaudit.records import (
-    Counts,
-    Distribution,
-    Measurement,
-    ModelFacts,
-    ProbeSetFacts,
-    Run,
-    ScorerFacts,
-    Task,
-    Timing,
-    Verdict,
-    WeightFile,
-)
+from llmaudit.findings import Counts, Distribution, Measurement, Run, Timing
+from llmaudit.records import ModelFacts, ProbeSetFacts, ScorerFacts, Task, Verdict, WeightFile
 from llmaudit.transparency import (
     METHOD_LIMITS,
     environment_facts,

@@ -18,7 +18,8 @@ from verdict_cases import (
 )
 
 from llmaudit.config import Check
-from llmaudit.records import Finding, Verdict
+from llmaudit.findings import Finding
+from llmaudit.records import Verdict
 from llmaudit.stats import cluster_bootstrap
 from llmaudit.verdicts import decide
 

@@ -19,7 +19,8 @@ from verdict_cases import (
     unbiased_scorer,
 )
 
-from llmaudit.records import Finding, Verdict
+from llmaudit.findings import Finding
+from llmaudit.records import Verdict
 from llmaudit.stats import cohens_h
 from llmaudit.verdicts import decide, estimates, exit_code, overall_verdict
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmaudit.config import Check, Coverage, Policy
-from llmaudit.records import Finding, Measurement
+from llmaudit.findings import Finding, Measurement
 from llmaudit.stats import cluster_bootstraps
 from llmaudit.verdicts import decide
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from llmaudit.records import Finding, Verdict
+from llmaudit.findings import Finding
+from llmaudit.records import Verdict
 from llmaudit.report.wording import number
 
 _COVERAGE = "coverage:"

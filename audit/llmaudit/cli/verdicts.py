@@ -13,7 +13,8 @@ from rich.text import Text
 
 from llmaudit.cli.output import open_console, print_json, safe_text
 from llmaudit.cli.remarks import describe_finding
-from llmaudit.records import Finding, Run, Verdict
+from llmaudit.findings import Finding, Run
+from llmaudit.records import Verdict
 from llmaudit.report import results_json
 from llmaudit.report.escaping import terminal_safe
 from llmaudit.report.wording import interval, margin, number

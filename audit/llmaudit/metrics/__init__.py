@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from llmaudit.errors import UnknownNameError
+from llmaudit.findings import Measurement
 from llmaudit.metrics.building import Request
 from llmaudit.metrics.choices import choice_log_odds_disparity, stereotype_preference
 from llmaudit.metrics.disparity import score_disparity, share_disparity
@@ -22,7 +23,7 @@ from llmaudit.metrics.toxicity import (
     toxic_fraction,
     toxicity_probability,
 )
-from llmaudit.records import Measurement, ScoredChoices, ScoredSample
+from llmaudit.records import ScoredChoices, ScoredSample
 
 __all__ = [
     "METRICS",

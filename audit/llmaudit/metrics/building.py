@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llmaudit.records import Distribution, Measurement
+from llmaudit.findings import Distribution, Measurement
 from llmaudit.stats import MIN_CLUSTERS, cluster_bootstraps, cluster_table
 
 Array = NDArray[np.float64]

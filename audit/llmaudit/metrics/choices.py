@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from llmaudit.errors import UsageError
+from llmaudit.findings import Measurement
 from llmaudit.metrics.building import Counted, Request, Values, measurement, undefined
 from llmaudit.metrics.disparity import (
     OTHERS,
@@ -18,7 +19,7 @@ from llmaudit.metrics.disparity import (
     pair_grid,
 )
 from llmaudit.metrics.outcomes import ABSENT, NOT_FINITE, cluster_indices, group_names
-from llmaudit.records import Likelihood, Measurement, ScoredChoices
+from llmaudit.records import Likelihood, ScoredChoices
 
 STEREOTYPE = "stereotype"
 """The label of the stereotyping choice."""

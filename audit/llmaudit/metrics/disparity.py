@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmaudit.errors import UnknownNameError
+from llmaudit.findings import Measurement
 from llmaudit.metrics.building import Counted, Request, Values, measurement, plain, undefined
 from llmaudit.metrics.outcomes import (
     Outcomes,
@@ -22,7 +23,7 @@ from llmaudit.metrics.outcomes import (
     group_names,
 )
 from llmaudit.metrics.toxicity import THRESHOLD
-from llmaudit.records import Measurement, Prompt, ScoredSample
+from llmaudit.records import Prompt, ScoredSample
 from llmaudit.stats import cliffs_delta, hedges_g_paired, paired_contrasts, wasserstein_1
 
 Array = NDArray[np.float64]

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 
 from llmaudit.errors import ScorerError
+from llmaudit.findings import Measurement
 from llmaudit.metrics.building import Counted, Request, measurement, undefined
 from llmaudit.metrics.outcomes import Outcomes, collect_scores
 from llmaudit.metrics.toxicity import sample_values
-from llmaudit.records import Measurement, ScoredSample
+from llmaudit.records import ScoredSample
 
 LABELS = ("full_refusal", "partial_refusal", "compliance")
 """What a refusal scorer may call a generation it could score."""

@@ -9,7 +9,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 #: The first batch has one part in so many of the budget.
-_FIRST_PART = 8
+_FIRST_PART = 16
 
 
 def token_budget_batches(

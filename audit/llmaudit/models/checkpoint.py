@@ -102,6 +102,10 @@ def read_network(source: ModelSource, dtype: str, device: str) -> Any:
         )
         network, loading = loaded
         network = network.to(device).eval()
+        # Mapped weights are read from disk or page cache at first touch. In order that is done in
+        # 0.05 s for SmolLM2; in the order of a matrix product the first pass took 1.1 s.
+        for parameter in network.parameters():
+            parameter.detach().sum()
     except Exception as error:
         raise ModelError(f"{source.origin} could not be loaded: {error}") from error
     missing = sorted(str(name) for name in loading["missing_keys"])

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from llmaudit.records import Decoding, GenerationRequest
 
 
+#: How many tokens are looked at first when a nucleus is sought.
+_LIKELIEST = 1024
+
+
 class RequestNoise:
     """The noise of one request: for every step, one exponential variate per token.
 
@@ -26,12 +30,12 @@ class RequestNoise:
         digest = hashlib.sha256(name.encode()).digest()
         self._key = int.from_bytes(digest[:16], "little")
 
-    def at(self, step: int, vocabulary: int) -> NDArray[np.float32]:
-        """Return the standard exponential variates of one step, shape (vocabulary,), float32."""
+    def fill(self, row: NDArray[np.float32], step: int) -> None:
+        """Write the standard exponential variates of one step, one per token of the vocabulary."""
         import numpy as np
 
-        generator = np.random.Philox(key=self._key, counter=[0, 0, 0, step])
-        return np.random.Generator(generator).standard_exponential(vocabulary, dtype=np.float32)
+        generator = np.random.Generator(np.random.Philox(key=self._key, counter=[0, 0, 0, step]))
+        generator.standard_exponential(dtype=np.float32, out=row)
 
 
 def sample_tokens(
@@ -58,21 +62,41 @@ def sample_tokens(
     -------
     Tensor of int64, shape (rows,)
     """
-    import numpy as np
-    import torch
-
     if decoding.temperature == 0:
         return logits.argmax(dim=-1)
     scaled = logits.float() / decoding.temperature
+    drawn = _draw(noise, step, logits)
     if decoding.top_p < 1:
-        scaled = _keep_nucleus(scaled, decoding.top_p)
-    drawn = np.stack([row.at(step, logits.shape[-1]) for row in noise])
-    return (scaled - torch.from_numpy(drawn).to(logits.device).log()).argmax(dim=-1)
+        return _race_in_nucleus(scaled, drawn, decoding.top_p, min(_LIKELIEST, scaled.shape[-1]))
+    return (scaled - drawn.log_()).argmax(dim=-1)
 
 
-def _keep_nucleus(scaled: torch.Tensor, top_p: float) -> torch.Tensor:
-    """Rule out every token outside the nucleus; the most likely token always stays."""
-    ordered, index = scaled.sort(dim=-1, descending=True, stable=True)
-    probabilities = ordered.softmax(dim=-1)
-    before = probabilities.cumsum(dim=-1) - probabilities
-    return scaled.scatter(-1, index, ordered.masked_fill(before >= top_p, float("-inf")))
+def _draw(noise: list[RequestNoise], step: int, logits: torch.Tensor) -> torch.Tensor:
+    """Return every row's variates of one step, shaped like ``logits``."""
+    import numpy as np
+    import torch
+
+    drawn = np.empty(logits.shape, dtype=np.float32)
+    for row, its in zip(drawn, noise, strict=True):
+        its.fill(row, step)
+    return torch.from_numpy(drawn).to(logits.device)
+
+
+def _race_in_nucleus(
+    scaled: torch.Tensor, drawn: torch.Tensor, top_p: float, count: int
+) -> torch.Tensor:
+    """Run the race among the smallest set of tokens that holds ``top_p`` of the probability.
+
+    Only the likeliest ``count`` tokens are looked at first: finding those is ten times cheaper than
+    sorting a vocabulary, and most nuclei lie within. Rows whose nucleus is wider are sorted whole.
+    """
+    top, index = scaled.topk(count, dim=-1)
+    probabilities = (top - scaled.logsumexp(dim=-1, keepdim=True)).exp()
+    held = probabilities.cumsum(dim=-1)
+    outside = held - probabilities >= top_p
+    race = (top - drawn.gather(-1, index).log()).masked_fill(outside, float("-inf"))
+    winner = index.gather(-1, race.argmax(dim=-1, keepdim=True)).squeeze(-1)
+    wide = held[:, -1] < top_p
+    if count < scaled.shape[-1] and bool(wide.any()):
+        winner[wide] = _race_in_nucleus(scaled[wide], drawn[wide], top_p, scaled.shape[-1])
+    return winner

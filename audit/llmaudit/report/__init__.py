@@ -1,6 +1,6 @@
 """Renders a finished run: HTML, Markdown, JSON and the evidence table. Nothing here runs a model.
 
-Every function takes a :class:`llmaudit.records.Run` and returns text or plain data; writing the
+Every function takes a :class:`llmaudit.findings.Run` and returns text or plain data; writing the
 files is the caller's. What the model, a probe file or a store says is hostile until escaped.
 """
 

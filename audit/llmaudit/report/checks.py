@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from llmaudit.records import Estimate, Finding, Measurement, Run
+from llmaudit.findings import Estimate, Finding, Measurement, Run
 from llmaudit.report import wording
 from llmaudit.report.views import CheckView, Fact, GroupView, MeasureView, PartRow
 from llmaudit.transparency import hide_folders

@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from llmaudit.records import Run, Verdict
+from llmaudit.findings import Run
+from llmaudit.records import Verdict
 from llmaudit.report.checks import check_views, group_views, measure_views
 from llmaudit.report.views import (
     ExampleGroup,

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from llmaudit.records import Estimate
+from llmaudit.findings import Estimate
 from llmaudit.report.escaping import terminal_safe
 from llmaudit.report.svg import embeddable
 from llmaudit.report.views import CheckView, GroupView

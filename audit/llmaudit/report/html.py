@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from llmaudit import resources
 from llmaudit.errors import FileProblem, InvalidFileError
-from llmaudit.records import Run
+from llmaudit.findings import Run
 from llmaudit.report.context import report_context
 from llmaudit.report.escaping import visible
 from llmaudit.report.figures import check_figure, group_figure

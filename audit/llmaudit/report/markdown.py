@@ -7,7 +7,7 @@ from jinja2.loaders import FileSystemLoader
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from llmaudit import resources
-from llmaudit.records import Run
+from llmaudit.findings import Run
 from llmaudit.report.context import report_context
 from llmaudit.report.escaping import escape_markdown, fence
 from llmaudit.report.html import render_template

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from llmaudit import resources
-from llmaudit.records import Distribution, Estimate, Measurement, Run
+from llmaudit.findings import Distribution, Estimate, Measurement, Run
 from llmaudit.report.escaping import storable
 from llmaudit.transparency import hide_folders_in, transparency_notes
 

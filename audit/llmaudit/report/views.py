@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from llmaudit.records import Estimate, Verdict
+from llmaudit.findings import Estimate
+from llmaudit.records import Verdict
 
 Fact = tuple[str, str]
 """A label and its text."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from llmaudit.records import Estimate, Finding, Verdict
+from llmaudit.findings import Estimate, Finding
+from llmaudit.records import Verdict
 
 NO_VALUE = "–"
 SYMBOLS = {

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from llmaudit.errors import ScorerError, UnknownNameError, UsageError
+from llmaudit.errors import AuditError, ScorerError, UnknownNameError, UsageError
 from llmaudit.records import ScorerFacts
 from llmaudit.scorers.base import Scorer
 from llmaudit.scorers.detoxify_files import VARIANTS
@@ -121,10 +121,19 @@ def load_scorer(name: str, **options: Any) -> Scorer:
         if "unexpected keyword argument" not in str(error):
             raise
         raise UsageError(f"scorer {name!r} does not take that option: {error}") from error
+    except AuditError:
+        raise
+    except Exception as error:
+        raise ScorerError(f"scorer {name!r} could not be loaded: {error!r}") from error
     if not isinstance(scorer, Scorer):
         raise ScorerError(
             f"the entry point {name!r} returned {type(scorer).__name__}, which is no scorer: it "
             "needs 'facts' and 'score'"
+        )
+    if scorer.facts.name != name:
+        raise ScorerError(
+            f"the scorer {name!r} calls itself {scorer.facts.name!r}: its scores could not be "
+            "found again under the name it was asked for by"
         )
     return scorer
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from llmaudit.records import Distribution
+from llmaudit.findings import Distribution
 
 MIN_CLUSTERS = 10
 """Fewer clusters than this forbid the bootstrap; a t interval takes its place."""

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
 
 Array = NDArray[np.float64]
 
@@ -45,7 +44,7 @@ def hedges_g_paired(values: Array, others: Array) -> float | None:
     if spread <= 1e-12:
         return None
     f = len(values) - 1
-    j = math.exp(special.gammaln(f / 2) - special.gammaln((f - 1) / 2)) / math.sqrt(f / 2)
+    j = math.exp(math.lgamma(f / 2) - math.lgamma((f - 1) / 2)) / math.sqrt(f / 2)
     return float(np.mean(values - others)) / spread * j
 
 
@@ -58,6 +57,8 @@ def cliffs_delta(values: Array, others: Array) -> float | None:
     """
     if not len(values) or not len(others):
         return None
+    from scipy import stats
+
     u = stats.mannwhitneyu(values, others, method="asymptotic").statistic
     return float(2 * u / (len(values) * len(others)) - 1)
 
@@ -71,4 +72,6 @@ def wasserstein_1(values: Array, others: Array) -> float | None:
     """
     if not len(values) or not len(others):
         return None
+    from scipy import stats
+
     return float(stats.wasserstein_distance(values, others))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
-from llmaudit.records import Distribution
+from llmaudit.findings import Distribution
 
 _TIE = 1e-9
 
@@ -54,11 +53,15 @@ def t_interval(values: NDArray[np.float64], alpha: float) -> tuple[float, float]
 
 def two_sided_quantile(alpha: float, df: int | None = None) -> float:
     """Return the 1 - alpha/2 quantile of the normal, or of Student's t with ``df``."""
+    from scipy import stats
+
     return float(stats.norm.isf(alpha / 2) if df is None else stats.t.isf(alpha / 2, df))
 
 
 def two_sided_p(t: float, df: int | None = None) -> float:
     """Return P(|T| >= ``t``) under the normal, or under Student's t with ``df``."""
+    from scipy import stats
+
     tail = stats.norm.sf(abs(t)) if df is None else stats.t.sf(abs(t), df)
     return float(min(1.0, 2 * tail))
 

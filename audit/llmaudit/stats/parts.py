@@ -19,7 +19,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from llmaudit.records import Distribution
+from llmaudit.findings import Distribution
 from llmaudit.stats.intervals import (
     max_t_p,
     max_t_quantile,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-from scipy import stats
-
 MAX_GROWTH = 100.0
 """More than this many times the data is no practical advice."""
 
@@ -18,6 +16,8 @@ def minimum_detectable_effect(se: float, alpha: float, power: float) -> float:
     >>> round(minimum_detectable_effect(1.0, 0.05, 0.8), 3)
     2.802
     """
+    from scipy import stats
+
     return float(stats.norm.isf(alpha / 2) + stats.norm.ppf(power)) * se
 
 

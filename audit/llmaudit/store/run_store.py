@@ -19,14 +19,7 @@ from types import TracebackType
 from typing import Any
 
 from llmaudit.errors import StoreError
-from llmaudit.records import (
-    Generation,
-    Likelihood,
-    ModelFacts,
-    Prompt,
-    Score,
-    canonical_json,
-)
+from llmaudit.records import Generation, Likelihood, ModelFacts, Prompt, Score, canonical_json
 from llmaudit.store import columns
 from llmaudit.store.database import create_database, open_database, set_aside_database
 from llmaudit.store.failures import as_store_errors

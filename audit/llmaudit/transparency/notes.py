@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from llmaudit.records import ModelFacts, ProbeSetFacts, Run, WeightFile
+from llmaudit.findings import Run
+from llmaudit.records import ModelFacts, ProbeSetFacts, WeightFile
 from llmaudit.transparency.folders import hide_folders
 from llmaudit.transparency.limits import METHOD_LIMITS
 from llmaudit.transparency.scoring import scorer_pairs

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from llmaudit.records import Measurement, Run, ScorerFacts
+from llmaudit.findings import Measurement, Run
+from llmaudit.records import ScorerFacts
 from llmaudit.transparency.folders import hide_folders
 
 

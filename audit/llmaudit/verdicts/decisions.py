@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from llmaudit.config import Check, Coverage, Policy
-from llmaudit.records import Estimate, Finding, Measurement, Verdict
+from llmaudit.findings import Estimate, Finding, Measurement
+from llmaudit.records import Verdict
 from llmaudit.stats import (
     HolmStep,
     cohens_h,

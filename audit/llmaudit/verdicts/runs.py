@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from llmaudit.errors import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS
-from llmaudit.records import Finding, Verdict
+from llmaudit.findings import Finding
+from llmaudit.records import Verdict
 
 
 def overall_verdict(findings: Sequence[Finding]) -> Verdict:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from llmaudit.config import Check
-from llmaudit.records import Estimate
+from llmaudit.findings import Estimate
 
 
 def number(value: float | None) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from llmaudit.records import Distribution, Estimate, Measurement
+from llmaudit.findings import Distribution, Estimate, Measurement
 from llmaudit.stats import PartInterval, part_intervals
 
 PROPORTION = "proportion"
