@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from llmaudit.models.forward import CausalNetwork
 
-#: What one more pass through the network costs, in positions (measured on two CPU cores).
+#: What one more pass through the network costs, in positions: an estimate, never measured.
 PASS_COST = 20
 
 
