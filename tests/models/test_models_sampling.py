@@ -48,8 +48,8 @@ def test_top_p_keeps_the_smallest_set_that_holds_so_much() -> None:
     assert stats.binomtest(int(counts[1]), DRAWS, 0.5 / 0.8).pvalue > 0.01
 
 
-def _at(noise: RequestNoise, step: int, tokens: int) -> NDArray[np.float32]:
-    row = np.empty(tokens, dtype=np.float32)
+def _at(noise: RequestNoise, step: int, tokens: int) -> NDArray[np.float64]:
+    row = np.empty(tokens)
     noise.fill(row, step)
     return row
 
@@ -100,3 +100,13 @@ def test_nucleus_of_a_wide_vocabulary_is_the_one_of_a_full_sort(spread: float) -
         expected.append(inside[race.argmax()])
         assert (len(inside) > 1024) == (spread < 1)  # one case within the likeliest, one beyond
     assert sample_tokens(logits, noise, 0, requests[0].decoding).tolist() == expected
+
+
+@pytest.mark.parametrize("top_p", [1.0, 0.9])
+def test_unlikely_tokens_of_a_large_vocabulary_are_not_drawn(top_p: float) -> None:
+    logits = torch.zeros(1, 50_000)
+    logits[0, 7] = 60.0  # everything else together: 50,000 * e^-60
+    (request,) = sample_requests(["a"], Decoding(1, 1.0, top_p))
+    noise = [RequestNoise(request)]
+    drawn = {int(sample_tokens(logits, noise, step, request.decoding)) for step in range(400)}
+    assert drawn == {7}

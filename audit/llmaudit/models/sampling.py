@@ -30,12 +30,16 @@ class RequestNoise:
         digest = hashlib.sha256(name.encode()).digest()
         self._key = int.from_bytes(digest[:16], "little")
 
-    def fill(self, row: NDArray[np.float32], step: int) -> None:
-        """Write the standard exponential variates of one step, one per token of the vocabulary."""
+    def fill(self, row: NDArray[np.float64], step: int) -> None:
+        """Write the standard exponential variates of one step, one per token of the vocabulary.
+
+        In double precision: single-precision variates are exactly 0 once in a million and a half,
+        and a token with a variate of 0 wins its race however unlikely it is.
+        """
         import numpy as np
 
         generator = np.random.Generator(np.random.Philox(key=self._key, counter=[0, 0, 0, step]))
-        generator.standard_exponential(dtype=np.float32, out=row)
+        generator.standard_exponential(out=row)
 
 
 def sample_tokens(
@@ -76,10 +80,10 @@ def _draw(noise: list[RequestNoise], step: int, logits: torch.Tensor) -> torch.T
     import numpy as np
     import torch
 
-    drawn = np.empty(logits.shape, dtype=np.float32)
+    drawn = np.empty(logits.shape)
     for row, its in zip(drawn, noise, strict=True):
         its.fill(row, step)
-    return torch.from_numpy(drawn).to(logits.device)
+    return torch.from_numpy(drawn).float().to(logits.device)
 
 
 def _race_in_nucleus(
