@@ -1,4 +1,7 @@
-"""A pytest plug-in: the one real model that a package index can give, for tests anywhere."""
+"""A pytest plug-in: the one real model that a package index can give, for tests anywhere.
+
+The program is imported inside the fixture: plug-ins load before coverage is measured.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,6 @@ import os
 from pathlib import Path
 
 import pytest
-
-from llmaudit.errors import UnavailableError
-from llmaudit.models.sources import find_source
 
 
 def skip_or_fail(reason: str) -> None:
@@ -21,6 +21,9 @@ def skip_or_fail(reason: str) -> None:
 @pytest.fixture(scope="session")
 def smollm2() -> Path:
     """Return the folder of SmolLM2-135M-Instruct, fetched once into the user's cache."""
+    from llmaudit.errors import UnavailableError
+    from llmaudit.models.sources import find_source
+
     try:
         return find_source("smollm2-135m").folder
     except UnavailableError as error:
