@@ -48,9 +48,8 @@ def sample_tokens(
     """Choose one token per row by an exponential race (the Gumbel-max trick).
 
     The token with the largest ``logit / temperature - ln(e)``, e standard exponential, is a draw
-    from the softmax. Rounding moves the winner only where two tokens all but tie, a thousand
-    times more rarely than it moves a draw by the cumulative distribution, where the rounding of
-    every token adds up (measured in ``docs/decisions.md``).
+    from the softmax. Rounding moves the winner only where two tokens all but tie; in a draw by
+    the cumulative distribution the rounding of every token adds up (``docs/decisions.md``).
 
     Parameters
     ----------
