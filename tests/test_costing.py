@@ -10,7 +10,6 @@ import pytest
 
 from llmaudit.config import AuditConfig
 from llmaudit.costing import (
-    Memory,
     SetCost,
     Speed,
     cost_set,
@@ -28,6 +27,7 @@ from llmaudit.models.local import (
     is_here,
     read_geometry,
 )
+from llmaudit.models.memory import Memory
 from llmaudit.models.registry import load_registry
 from llmaudit.planning import make_plan
 from llmaudit.records import Message, Prompt, Task
@@ -91,7 +91,7 @@ def test_memory_is_the_sum_of_what_is_known() -> None:
 
 def test_the_cache_of_smollm2() -> None:
     # 30 layers x keys and values x 3 heads of 64 numbers x 4 bytes: 46,080 a token.
-    smollm = Geometry(30, 3, 64, 49_152, 576, "float32")
+    smollm = Geometry(30, 3, 64, 49_152, 576)
     assert smollm.cache_bytes(8_192, 4) == 46_080 * 8_192
 
 
@@ -102,18 +102,18 @@ def test_the_cache_of_smollm2() -> None:
             {"model_type": "llama", "num_hidden_layers": 30, "num_attention_heads": 9,
              "num_key_value_heads": 3, "hidden_size": 576, "vocab_size": 49152,
              "dtype": "bfloat16"},
-            Geometry(30, 3, 64, 49152, 576, "bfloat16"),
+            Geometry(30, 3, 64, 49152, 576),
         ),
         (
             {"model_type": "gpt2", "n_layer": 12, "n_head": 12, "n_embd": 768,
              "vocab_size": 50257},
-            Geometry(12, 12, 64, 50257, 768, None),
+            Geometry(12, 12, 64, 50257, 768),
         ),
         (
             {"model_type": "falcon", "num_hidden_layers": 32, "num_attention_heads": 71,
              "hidden_size": 4544, "vocab_size": 65024, "multi_query": True,
              "new_decoder_architecture": False},
-            Geometry(32, 1, 64, 65024, 4544, None),
+            Geometry(32, 1, 64, 65024, 4544),
         ),
         ({"model_type": "nobody-knows-it"}, None),
     ],
@@ -219,6 +219,15 @@ def test_what_is_here(tmp_path: Path) -> None:
 
 
 def test_the_speed_of_this_machine_is_a_positive_number() -> None:
-    speed = measure_speed("cpu", "float32", Geometry(1, 1, 8, 10, 64, None), (32, 1))
+    speed = measure_speed("cpu", "float32", Geometry(1, 1, 8, 10, 64), (32, 1))
     assert speed.reading > 0
     assert speed.writing > 0
+
+
+def test_an_adapter_costs_what_its_base_costs(tmp_path: Path) -> None:
+    cost = estimate_cost(config := config_of(model="guanaco-7b", limit=2), make_plan(config))
+    base = load_registry().find("llama-7b")
+    assert base is not None
+    assert base.parameters is not None
+    assert cost.parameters_from == "registry"
+    assert cost.parameters == pytest.approx(base.parameters.value, rel=0.05)

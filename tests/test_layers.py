@@ -48,7 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 #: These put the parts together.
 COMPOSE = {"audit", "cli", "__init__"}
 
-HEAVY = {"torch", "transformers", "detoxify", "matplotlib", "pyarrow", "pandas", "sklearn"}
+HEAVY = {"torch", "transformers", "detoxify", "matplotlib", "pyarrow", "pandas", "sklearn", "vllm"}
 #: Modules that are imported within functions only, so that what they import stays lazy.
 LAZY = {"models.cache"}
 #: What only the command line may use.

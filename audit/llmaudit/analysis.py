@@ -39,6 +39,8 @@ class Evidence:
         Those that were loaded.
     missing_scorers : mapping of str to str
         Those that were not, and why.
+    no_likelihood : str
+        Why the model gives no likelihoods; empty where it does or nobody knows.
     """
 
     probe_sets: Mapping[str, ProbeSetFacts]
@@ -47,6 +49,7 @@ class Evidence:
     carriers: Mapping[str, Sequence[ScoredSample]]
     scorers: Mapping[str, ScorerFacts]
     missing_scorers: Mapping[str, str] = field(default_factory=dict)
+    no_likelihood: str = ""
 
 
 @dataclass(frozen=True)
@@ -179,6 +182,8 @@ def _check_key(check: Check, evidence: Evidence, suite_id: str) -> _Key | str:
         return f"Probe set {check.probe_set} does not cover the axis {check.axis}."
     spec = METRICS[check.metric]
     if spec.needs == "choices":
+        if evidence.no_likelihood and not evidence.choices.get(check.probe_set):
+            return evidence.no_likelihood
         return _Key(check.metric, check.probe_set, check.axis, None, check.contrast)
     able = [name for name, its in evidence.scorers.items() if _serves(its, spec)]
     scorer = check.scorer or next(iter(able), None)

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -68,8 +68,7 @@ def run_audit(
     plan = make_plan(config)
     _check_scorer_names(plan.scorers)
     asked = {name: load_scorer(name) for name in plan.asked_scorers}
-    options = LoadOptions(config.device, config.dtype, config.batch_tokens)
-    model = load_model(config.model, options, progress=tell.note)
+    model = load_model(config.model, _load_options(config), progress=tell.note)
     identity = plan.identity(model.facts.digest)
     directory = find_directory(config, model.facts.name, plan.suite.id, identity)
     with _open_store(directory, identity, fresh=config.fresh) as store, _log_file(directory):
@@ -129,6 +128,11 @@ def _write(
     digest = store.content_digest()
     rows = evidence_rows(stored)
     return run, write_artifacts(directory, run, rows, content_digest=digest, options=options)
+
+
+def _load_options(config: AuditConfig) -> LoadOptions:
+    """Return what of the configuration concerns loading: each has the same name in both."""
+    return LoadOptions(**{one.name: getattr(config, one.name) for one in fields(LoadOptions)})
 
 
 def _check_scorer_names(names: Iterable[str]) -> None:
@@ -207,6 +211,8 @@ def _surviving(results: Iterator[ResultT], model: Model) -> Iterator[ResultT]:
     """Pass results on; a model that breaks as a whole ends the run, not the program."""
     try:
         yield from results
+    except AuditError:
+        raise
     except Exception as error:
         _LOG.exception("the model broke")
         raise ModelError(

@@ -114,6 +114,8 @@ class AuditConfig(BaseModel):
 
     ``samples``, ``max_new_tokens`` and ``temperature`` override the suite for every probe set.
     ``limit`` caps the prompts per probe set. ``batch_tokens`` is the token budget of one batch.
+    ``base_url``, ``concurrency`` and ``request_timeout`` (seconds) concern models on servers.
+    ``engine`` ``vllm`` divides layers over ``tensor_parallel`` GPUs.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -131,6 +133,16 @@ class AuditConfig(BaseModel):
     device: str = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     batch_tokens: Annotated[int, Field(ge=64)] = 8_192
+    quantize: Literal["8bit", "4bit"] | None = None
+    adapter: Annotated[str, Field(min_length=1)] | None = None
+    prompt_format: Literal["auto", "plain", "chat", "alpaca", "vicuna", "guanaco"] = "auto"
+    allow_pickle: bool = False
+    trust_remote_code: bool = False
+    base_url: str | None = None
+    concurrency: Annotated[int, Field(ge=1, le=256)] = 8
+    request_timeout: Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)] = 300.0
+    engine: Literal["transformers", "vllm"] = "transformers"
+    tensor_parallel: Annotated[int, Field(ge=1, le=64)] = 1
     fresh: bool = False
 
 

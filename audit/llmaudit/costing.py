@@ -6,12 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from llmaudit.config import AuditConfig
-from llmaudit.models.loading import (
-    choose_device,
-    choose_dtype,
-    count_parameters,
-    free_memory,
-)
+from llmaudit.models.loading import LoadOptions, choose_placement
 from llmaudit.models.local import (
     Geometry,
     LocalModel,
@@ -21,13 +16,14 @@ from llmaudit.models.local import (
     guess_tokens,
     read_geometry,
 )
+from llmaudit.models.memory import Memory, ModelSize, advise, estimate_memory
+from llmaudit.models.weights import Trust, count_parameters, stored_dtype
 from llmaudit.planning import Plan, PlannedSet
 from llmaudit.records import Prompt, Task
 
 #: The widest matrix that is timed: wider ones run at the same speed and only take longer.
 _WIDEST = 4_096
 _USUAL_WIDTH = 1_024
-_LOGIT_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,28 +38,6 @@ class SetCost:
     likelihoods: int
     read_tokens: int
     new_tokens: int
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """Bytes that a run needs at its fullest; None where they cannot be known beforehand."""
-
-    weights: int | None
-    cache: int | None
-    logits: int | None
-    free: int
-
-    @property
-    def needed(self) -> int | None:
-        """The sum of what is known; None where not even the weights are."""
-        if self.weights is None:
-            return None
-        return self.weights + (self.cache or 0) + (self.logits or 0)
-
-    @property
-    def fits(self) -> bool | None:
-        """Whether that is free now; None where it cannot be said."""
-        return None if self.needed is None else self.needed <= self.free
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +69,8 @@ class Cost:
     speed : Speed or None
     seconds : float or None
         For the model alone; loading and scoring come on top.
+    advice : str
+        What would fit, where this does not.
     """
 
     model: str
@@ -107,6 +83,7 @@ class Cost:
     memory: Memory
     speed: Speed | None
     seconds: float | None
+    advice: str = ""
 
 
 def estimate_cost(config: AuditConfig, plan: Plan) -> Cost:
@@ -119,22 +96,27 @@ def estimate_cost(config: AuditConfig, plan: Plan) -> Cost:
     UsageError
         If the model or the device is unknown.
     """
-    local = _find(config.model)
+    trust = Trust(config.allow_pickle, config.trust_remote_code)
+    local = _find(config.model, trust)
     prompts = [prompt for planned in plan.sets for prompt in planned.prompts]
-    tokens, tokens_from = _tokens(local, prompts)
+    tokens, tokens_from = _tokens(local, prompts, config.prompt_format)
     sets = tuple(cost_set(planned, tokens) for planned in plan.sets)
     geometry = read_geometry(local.folder) if local.folder else None
-    device = choose_device(config.device)
-    dtype = choose_dtype(config.dtype, device, geometry.dtype if geometry else None)
-    parameters, parameters_from = _parameters(local)
-    memory = _memory(parameters, geometry, dtype, config.batch_tokens, free_memory(device))
+    parameters, parameters_from = _parameters(local, trust)
+    size = ModelSize(config.model, parameters, geometry, local.entry)
+    options = LoadOptions(config.device, config.dtype, config.batch_tokens, config.quantize)
+    stored = stored_dtype(local.folder) if local.folder else None
+    place = choose_placement(options, stored, size)
+    memory = estimate_memory(size, place, config.batch_tokens)
     speed, seconds = None, None
     if parameters is not None:
-        speed = measure_speed(device, dtype, geometry, _rows(sets, config.batch_tokens))
+        rows = _rows(sets, config.batch_tokens)
+        speed = measure_speed(place.device, place.dtype, geometry, rows)
         seconds = estimate_seconds(sets, parameters, speed)
     return Cost(
-        config.model, sets, parameters, parameters_from, tokens_from, device, dtype, memory,
-        speed, seconds,
+        config.model, sets, parameters, parameters_from, tokens_from, place.device,
+        f"{place.quantize} and {place.dtype}" if place.quantize else place.dtype, memory, speed,
+        seconds, "" if memory.fits is not False else advise(size, place, config.batch_tokens),
     )  # fmt: skip
 
 
@@ -207,45 +189,37 @@ def _operations_per_second(device: str, dtype: str, rows: int, width: int) -> fl
     return done * 2 * rows * width * 4 * width / passed
 
 
-def _find(name: str) -> LocalModel:
-    """Return what is here of a model; of kinds that a prefix chooses, nothing can be known."""
+def _find(name: str, trust: Trust) -> LocalModel:
+    """Return what is here of a model; of kinds that a prefix chooses, nothing can be known.
+
+    Of a model that is an adapter on another, the other's weights are what counts.
+    """
     from pathlib import Path
 
     if ":" in name and not Path(name).exists():
         return LocalModel(None, None)
-    return find_local(name)
+    local = find_local(name, trust)
+    if local.entry is None or local.entry.adapter_of is None:
+        return local
+    base = find_local(local.entry.adapter_of, trust)
+    return LocalModel(base.folder, local.entry if local.entry.parameters else base.entry)
 
 
-def _tokens(local: LocalModel, prompts: list[Prompt]) -> tuple[Mapping[str, PromptTokens], str]:
-    counted = count_tokens(local.folder, prompts) if local.folder else None
+def _tokens(
+    local: LocalModel, prompts: list[Prompt], prompt_format: str
+) -> tuple[Mapping[str, PromptTokens], str]:
+    if local.folder is None:
+        return guess_tokens(prompts), "characters"
+    counted = count_tokens(local.folder, prompts, prompt_format=prompt_format, entry=local.entry)
     return (counted, "tokenizer") if counted else (guess_tokens(prompts), "characters")
 
 
-def _parameters(local: LocalModel) -> tuple[int | None, str]:
+def _parameters(local: LocalModel, trust: Trust) -> tuple[int | None, str]:
     if local.folder is not None:
-        return count_parameters(local.folder), "weights"
+        return count_parameters(local.folder, trust), "weights"
     if local.entry is not None and local.entry.parameters is not None:
         return local.entry.parameters.value, "registry"
     return None, "unknown"
-
-
-def _memory(
-    parameters: int | None, geometry: Geometry | None, dtype: str, batch_tokens: int, free: int
-) -> Memory:
-    size = 4 if dtype == "float32" else 2
-    return Memory(
-        weights=None if parameters is None else parameters * size,
-        cache=geometry.cache_bytes(batch_tokens, size) if geometry else None,
-        logits=_most_logits(geometry.vocabulary, batch_tokens) if geometry else None,
-        free=free,
-    )
-
-
-def _most_logits(vocabulary: int, batch_tokens: int) -> int:
-    """Return the bytes of the logits of the largest batch of likelihoods."""
-    from llmaudit.models.causal import LOGIT_BUDGET
-
-    return min(batch_tokens, LOGIT_BUDGET // vocabulary) * vocabulary * _LOGIT_BYTES
 
 
 def _rows(sets: tuple[SetCost, ...], batch_tokens: int) -> tuple[int, int]:

@@ -29,6 +29,9 @@ EXIT_USAGE = 2
 EXIT_INCONCLUSIVE = 3
 EXIT_INCOMPLETE = 4
 
+#: The most names that a message lists in full.
+_MOST_NAMES = 40
+
 
 class AuditError(Exception):
     """Root of the tree; ``exit_code`` is what the command line returns for it."""
@@ -43,7 +46,7 @@ class UsageError(AuditError):
 
 
 class UnknownNameError(UsageError):
-    """A name that nobody knows; the message lists the known ones and the nearest.
+    """A name that nobody knows; the message lists the nearest and the known ones, if not too many.
 
     Parameters
     ----------
@@ -63,11 +66,19 @@ class UnknownNameError(UsageError):
         message = f"unknown {kind} {name!r}"
         if near:
             message += f"; did you mean {near[0]!r}?"
-        message += f" Known: {', '.join(names) or 'none'}."
+        message += f" Known: {_list_names(name, names)}."
         if hint:
             message += f" {hint}"
         super().__init__(message)
         self.kind, self.name, self.nearest = kind, name, near[0] if near else None
+
+
+def _list_names(name: str, names: list[str]) -> str:
+    """Return all known names, or the nearest to ``name`` where they would fill the terminal."""
+    if len(names) <= _MOST_NAMES:
+        return ", ".join(names) or "none"
+    nearest = sorted(difflib.get_close_matches(name, names, n=_MOST_NAMES // 4, cutoff=0.0))
+    return f"{', '.join(nearest)} and {len(names) - len(nearest)} more"
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,6 +116,7 @@ def gather_run(stored: StoredRun, policy: Policy) -> Run:
         },
         scorers=stored.scorers,
         missing_scorers=stored.missing_scorers,
+        no_likelihood=stored.model.no_likelihood,
     )
     suite, seed = stored.identity["suite"], int(stored.identity["seed"])
     analysis = analyse(evidence, policy, suite_id=suite["id"], seed=seed)

@@ -36,6 +36,13 @@ def content_id(value: Any) -> str:
     return hashlib.sha256(canonical_json(value).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
+GAP = "gap"
+"""The tag of a prompt that has a gap: its value is the text after the gap, ``plain`` that before.
+
+Probe files can give no tag and no slot this name.
+"""
+
+
 class Task(StrEnum):
     """What a probe set asks of a model; ``carrier`` sets ask nothing, their texts go to scorers."""
 
@@ -61,13 +68,22 @@ class Verdict(StrEnum):
 
 
 class ErrorKind(StrEnum):
-    """Why a request has no result."""
+    """Why a request has no result.
+
+    The last five come from servers: it failed or could not be reached; no answer in time; it
+    refused the request; its filter withheld the answer; it answered with what is no answer.
+    """
 
     UNSUPPORTED = "unsupported"
     NAN_LOGITS = "nan_logits"
     TOO_LONG = "too_long"
     OUT_OF_MEMORY = "out_of_memory"
     EXCEPTION = "exception"
+    SERVER = "server_failed"
+    TIMEOUT = "timeout"
+    REJECTED = "rejected_by_server"
+    FILTERED = "content_filter"
+    INVALID_REPLY = "invalid_reply"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +122,13 @@ class Prompt:
     messages : tuple of Message
         What a chat model is sent. Empty where the texts of ``choices`` stand alone.
     plain : str
-        What a base model is asked to continue. May be empty (choices that stand alone).
+        What a base model is asked to continue. May be empty (choices that stand alone). In a
+        prompt with a gap, the text before the gap.
     choices : mapping of str to str
         Label to text, for ``choices`` sets; empty otherwise.
     tags : mapping of str to str
-        Values of the probe's own slots and its declared tags (harm category, direction, ...).
+        Values of the probe's own slots and its declared tags (harm category, direction, ...),
+        and under ``GAP`` what follows the gap of a prompt that has one.
     """
 
     id: str
@@ -232,11 +250,45 @@ class WeightFile:
 
 
 @dataclass(frozen=True, slots=True)
+class AdapterFacts:
+    """A trained addition to the weights of a base model, and what became of it.
+
+    Attributes
+    ----------
+    name, source, revision : str
+        As of a model.
+    kind : str
+        The method's name, for example ``LORA``.
+    base : str
+        The model that it was put on.
+    declared_base : str
+        The model that it says it was trained on.
+    applied : str
+        ``merged into the weights``, or ``kept beside the weights``.
+    weights : tuple of WeightFile
+        Its own files.
+    settings : mapping of str to str
+        Its own settings, each as JSON.
+    """
+
+    name: str
+    source: str
+    revision: str
+    kind: str
+    base: str
+    declared_base: str
+    applied: str
+    weights: tuple[WeightFile, ...]
+    settings: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class ModelFacts:
     """What is known of the model under audit; ``unknown`` where nobody has said.
 
     ``digest`` identifies the weights, the tokenizer, the chat format and the numerical setting:
-    two models with equal digests give the same results.
+    two models with equal digests give the same results. ``no_likelihood`` says why a model gives
+    no likelihoods, where that is known.
     """
 
     name: str
@@ -259,7 +311,13 @@ class ModelFacts:
     chat_template: str = ""
     context_length: int | None = None
     likelihood_definition: str = ""
+    no_likelihood: str = ""
     notes: tuple[str, ...] = ()
+    adapter: AdapterFacts | None = None
+    licence_class: str = "unknown"
+    licence_source: str = ""
+    training_data_disclosure: str = "unknown"
+    known_issues: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,19 @@ def read_yaml(path: Path, *, max_bytes: int = MAX_BYTES) -> Document:
     return Document(builder.root, path, _digest(content), builder.lines)
 
 
+def parse_yaml(text: str, path: Path) -> Any:
+    """Return the data of YAML that may be hostile and is a part of the file that ``path`` names.
+
+    Raises
+    ------
+    InvalidFileError
+        As :func:`read_yaml` does; lines count from the first of ``text``.
+    """
+    builder = _Builder(path)
+    builder.build(text)
+    return builder.root
+
+
 def digest_file(path: Path) -> str:
     """Return the first 16 hex digits of the SHA-256 of a file's bytes.
 

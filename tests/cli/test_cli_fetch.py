@@ -21,14 +21,14 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         if name.startswith("detoxify"):
             raise ScorerError("put its file into a folder")
 
-    def find_source(name: str, *, progress: Any) -> None:
+    def find_parts(name: str, *, trust: Any, progress: Any) -> None:
         names.append(f"model {name}")
         progress(f"looking for {name}")
         if name == "gpt2":
             raise UnavailableError("no hub in reach")
 
     monkeypatch.setattr("llmaudit.scorers.load_scorer", load_scorer)
-    monkeypatch.setattr("llmaudit.models.sources.find_source", find_source)
+    monkeypatch.setattr("llmaudit.models.loading.find_parts", find_parts)
     return names
 
 
@@ -77,3 +77,16 @@ def test_scorers_without_files_are_here_at_once() -> None:
 
 def test_a_missing_suite_file(tmp_path: Path) -> None:
     assert call("fetch", tmp_path / "none.yaml").exit_code == 2
+
+
+def test_an_adapter_and_what_files_may_do(
+    asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def find_adapter(name: str, *, progress: Any, trust: Any) -> None:
+        asked.append(f"adapter {name} {trust.pickle} {trust.remote_code}")
+
+    monkeypatch.setattr("llmaudit.models.adapters.find_adapter", find_adapter)
+    result = call("fetch", "smollm2", "--adapter", "some/adapter", "--allow-pickle")
+    assert result.exit_code == 0, result.output
+    assert asked == ["model smollm2", "adapter some/adapter True False"]
+    assert "adapter some/adapter is here" in result.stderr

@@ -9,7 +9,8 @@ import pytest
 from cli_cases import SUITE, call, model_text, write
 
 from llmaudit.cli.plan import _print_cost
-from llmaudit.costing import Cost, Memory, SetCost, Speed
+from llmaudit.costing import Cost, SetCost, Speed
+from llmaudit.models.memory import Memory
 from llmaudit.records import Task
 
 GIB = 2**30
@@ -33,7 +34,7 @@ def printed(cost: Cost, capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def test_every_figure_is_there(capsys: pytest.CaptureFixture[str]) -> None:
-    memory = Memory(GIB, GIB // 2, GIB // 4, 4 * GIB)
+    memory = Memory(GIB, GIB // 2, GIB // 4, 4 * GIB, GIB // 4)
     text = printed(
         Cost("m", SETS, 1_500, "weights", "tokenizer", "cpu", "float32", memory,
              Speed(5e10, 2e10), 754.0),
@@ -44,8 +45,8 @@ def test_every_figure_is_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert ["two", "5", "1", "0", "10", "500", "0"] in lines
     assert ["all", "15", "20", "10", "1,500", "2,000"] in lines
     assert "parameters  1,500 (counted in the weights)" in text
-    parts = "weights 1.00 GiB + cache 0.50 GiB + logits 0.25 GiB"
-    assert f"1.75 GiB needed ({parts}), 4.00 GiB free: fits" in text
+    parts = "weights 1.00 GiB + cache 0.50 GiB + logits 0.25 GiB + activations 0.25 GiB"
+    assert f"2.00 GiB needed ({parts}), 4.00 GiB free: fits" in text
     assert "time        about 13 min, roughly: 2 x parameters operations a token" in text
     assert "50 (reading) and 20 (writing) billion a second" in text
 
@@ -53,7 +54,7 @@ def test_every_figure_is_there(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("memory", "said"),
     [
-        (Memory(GIB, None, None, 2 * GIB), "cache unknown + logits unknown), 2.00 GiB free: the w"),
+        (Memory(GIB, None, None, 2 * GIB), "unknown + activations unknown), 2.00 GiB free: the w"),
         (Memory(3 * GIB, None, None, GIB), "DOES NOT FIT"),
         (Memory(None, None, None, GIB), "needed unknown, 1.00 GiB free"),
     ],

@@ -24,16 +24,6 @@ def listed(kind: str) -> list[dict[str, Any]]:
     return rows
 
 
-def test_models() -> None:
-    (smollm,) = [row for row in listed("models") if row["name"] == "smollm2-135m"]
-    assert smollm["parameters"] == 134_515_008
-    assert smollm["licence"] == "Apache-2.0"
-    assert isinstance(smollm["here"], bool)
-    table = call("list", "models").stdout.splitlines()
-    assert table[0].split() == ["name", "parameters", "licence", "here", "hub"]
-    assert any("134,515,008" in line and "HuggingFaceTB" in line for line in table)
-
-
 def test_probes() -> None:
     rows = {row["id"]: row for row in listed("probes")}
     assert sorted(rows) == list_probe_sets()
@@ -115,14 +105,6 @@ def test_a_probe_set_by_its_path(tmp_path: Path) -> None:
     missing = call("show", "probe", tmp_path / "missing.yaml")
     assert missing.exit_code == 2
     assert "missing.yaml" in missing.stderr
-
-
-def test_a_model() -> None:
-    assert shown("model", "SmolLM2")["name"] == "smollm2-135m"
-    text = call("show", "model", "bloom-560m").stdout
-    assert "hub: bigscience/bloom-560m" in text
-    assert "wheel" not in text
-    assert "did you mean 'gpt2'" in call("show", "model", "gtp2").stderr
 
 
 def test_a_scorer_and_its_card() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from pathlib import Path
@@ -12,7 +13,13 @@ import pytest
 
 from llmaudit.errors import ModelError, UnavailableError
 from llmaudit.fetching import is_fetched, sha256_file
-from llmaudit.models.gguf import ORIGIN_FILE, convert_gguf, converted_folder, read_origin
+from llmaudit.models.gguf import (
+    ORIGIN_FILE,
+    convert_gguf,
+    converted_folder,
+    known_architectures,
+    read_origin,
+)
 from llmaudit.models.registry import load_registry
 
 TEMPLATE = "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}{% endfor %}<assistant>"
@@ -26,12 +33,22 @@ def _byte_letters() -> list[str]:
     return sorted(ByteLevel.alphabet())
 
 
-def _write_gguf(path: Path, *, pre_tokenizer: str = "smollm", seed: int = 0) -> None:
-    """Write a Llama model of two small layers, its matrices as Q8_0, with random weights."""
+def _write_gguf(
+    path: Path,
+    *,
+    pre_tokenizer: str = "smollm",
+    seed: int = 0,
+    architecture: str = "llama",
+    biases: bool = True,
+) -> None:
+    """Write a Llama model of two small layers, its matrices as Q8_0, with random weights.
+
+    Other architectures that keep the same tensors can be written too.
+    """
     import gguf
 
     tokens = ["<end>", "<start>", *_byte_letters(), "ĠĠ"]
-    writer = gguf.GGUFWriter(path, "llama")
+    writer = gguf.GGUFWriter(path, architecture)
     writer.add_name("Tiny")
     writer.add_license("mit")
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0)
@@ -55,6 +72,9 @@ def _write_gguf(path: Path, *, pre_tokenizer: str = "smollm", seed: int = 0) -> 
     writer.add_pad_token_id(0)
     writer.add_chat_template(TEMPLATE)
     _add_tensors(writer, len(tokens), np.random.default_rng(seed))
+    if architecture == "qwen2" and biases:
+        for layer, name in itertools.product(range(LAYERS), ("attn_q", "attn_k", "attn_v")):
+            writer.add_tensor(f"blk.{layer}.{name}.bias", np.ones(WIDTH, np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -221,6 +241,29 @@ def test_what_is_no_gguf_is_refused(tmp_path: Path, gguf_file: Path) -> None:
         convert_gguf(tmp_path / "half.gguf")
     converted = tmp_path / "cache" / "converted"
     assert list(converted.iterdir()) == []
+
+
+def test_other_architectures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLMAUDIT_CACHE", str(tmp_path / "cache"))
+    found = known_architectures()
+    assert {"bloom", "falcon", "gemma2", "gpt2", "llama", "phi3", "qwen2", "qwen3_moe"} <= {*found}
+    assert not {"general", "tokenizer", "t5"} & {*found}
+    _write_gguf(tmp_path / "qwen2.gguf", architecture="qwen2")
+    network = _load(convert_gguf(tmp_path / "qwen2.gguf"))
+    assert type(network).__name__ == "Qwen2ForCausalLM"
+    assert network.model.layers[1].self_attn.k_proj.bias.tolist() == [1.0] * WIDTH
+    _write_gguf(tmp_path / "own.gguf", architecture="own-kind")
+    with pytest.raises(ModelError, match=r"architecture 'own-kind'.* that can: bloom, .*gpt2"):
+        convert_gguf(tmp_path / "own.gguf")
+
+
+def test_weights_that_a_file_lacks_are_not_made_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLMAUDIT_CACHE", str(tmp_path / "cache"))
+    _write_gguf(tmp_path / "half.gguf", architecture="qwen2", biases=False)
+    with pytest.raises(ModelError, match=r"lacks 6 of the weights of a Qwen2.*k_proj\.bias"):
+        convert_gguf(tmp_path / "half.gguf")
 
 
 def test_a_cache_that_cannot_be_written_is_said(

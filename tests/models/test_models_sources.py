@@ -13,7 +13,8 @@ from tiny_checkpoints import write_checkpoint, write_hub_cache
 
 from llmaudit.errors import ModelError, UnavailableError, UnknownNameError
 from llmaudit.fetching import sha256_file
-from llmaudit.models.sources import cached_hub_folder, find_source, weight_files
+from llmaudit.models.sources import cached_hub_folder, find_source
+from llmaudit.models.weights import find_weights
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +43,7 @@ def silent_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Open a port that takes connections and never answers, and wait for it briefly."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         _point_at(monkeypatch, f"http://127.0.0.1:{server.getsockname()[1]}")
-        monkeypatch.setattr("llmaudit.models.sources._HUB_TIMEOUT_SECONDS", 0.2)
+        monkeypatch.setattr("llmaudit.models.hub._HUB_TIMEOUT_SECONDS", 0.2)
         yield
 
 
@@ -157,13 +158,14 @@ def test_pickled_weights_are_refused(tmp_path: Path) -> None:
 def test_a_wrong_index_of_weights_is_refused(tmp_path: Path, text: str, problem: str) -> None:
     (tmp_path / "model.safetensors.index.json").write_text(text)
     with pytest.raises(ModelError, match=problem):
-        weight_files(tmp_path)
+        find_weights(tmp_path)
 
 
 def test_only_the_files_that_are_loaded_count_as_weights(tmp_path: Path) -> None:
     for name in ("a.safetensors", "b.safetensors", "consolidated.safetensors"):
         (tmp_path / name).touch()
-    assert weight_files(tmp_path) == []
+    assert find_weights(tmp_path).files == ()
     index = tmp_path / "model.safetensors.index.json"
     index.write_text('{"weight_map": {"x": "b.safetensors", "y": "a.safetensors"}}')
-    assert weight_files(tmp_path) == [tmp_path / "a.safetensors", tmp_path / "b.safetensors"]
+    expected = (tmp_path / "a.safetensors", tmp_path / "b.safetensors")
+    assert find_weights(tmp_path).files == expected

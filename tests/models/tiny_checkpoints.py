@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from tiny_architectures import ARCHITECTURES as ARCHITECTURES
+from tiny_architectures import CONTEXT as CONTEXT
+from tiny_architectures import WIDTH as WIDTH
 
 from llmaudit.models.base import Model
 from llmaudit.models.loading import LoadOptions, load_model
@@ -19,7 +23,6 @@ from llmaudit.records import (
     Task,
 )
 
-WIDTH, HEADS, LAYERS, CONTEXT = 32, 4, 2, 256
 END, START, TURN, BROKEN = "<end>", "<start>", "<turn>", "<broken>"
 SPECIAL = (END, START, TURN, BROKEN)
 SENTENCES = (
@@ -37,112 +40,6 @@ REFUSING_TEMPLATE = (
     "{% if 'forbidden' in messages[0]['content'] %}{{ raise_exception('no such word') }}{% endif %}"
     + CHAT_TEMPLATE
 )
-
-_SHARED: Mapping[str, Any] = {
-    "hidden_size": WIDTH,
-    "num_hidden_layers": LAYERS,
-    "num_attention_heads": HEADS,
-    "initializer_range": 0.3,
-}
-_MODERN: Mapping[str, Any] = {
-    **_SHARED,
-    "intermediate_size": 2 * WIDTH,
-    "num_key_value_heads": 2,
-    "max_position_embeddings": CONTEXT,
-}
-_FALCON: Mapping[str, Any] = {
-    **_SHARED,
-    "multi_query": True,
-    "parallel_attn": True,
-    "bias": False,
-    "new_decoder_architecture": False,
-    "max_position_embeddings": CONTEXT,
-}
-_GEMMA: Mapping[str, Any] = {
-    **_MODERN,
-    "head_dim": 8,
-    "query_pre_attn_scalar": 8,
-    "sliding_window": 8,
-    "attn_logit_softcapping": 5.0,
-    "final_logit_softcapping": 3.0,
-}
-
-#: Architecture to (configuration class, what differs from its defaults).
-ARCHITECTURES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    "llama": ("LlamaConfig", _MODERN),
-    "gpt2": (
-        "GPT2Config",
-        {
-            "n_embd": WIDTH,
-            "n_layer": LAYERS,
-            "n_head": HEADS,
-            "n_positions": CONTEXT,
-            "initializer_range": 0.3,
-        },
-    ),
-    "gpt_neo": (
-        "GPTNeoConfig",
-        {
-            "hidden_size": WIDTH,
-            "num_layers": LAYERS,
-            "num_heads": HEADS,
-            "attention_types": [[["global", "local"], 1]],
-            "window_size": 6,
-            "max_position_embeddings": CONTEXT,
-            "initializer_range": 0.3,
-        },
-    ),
-    "gpt_neox": (
-        "GPTNeoXConfig",
-        {**_SHARED, "intermediate_size": 2 * WIDTH, "max_position_embeddings": CONTEXT},
-    ),
-    "falcon-rotary": ("FalconConfig", {**_FALCON, "alibi": False}),
-    "falcon-alibi": ("FalconConfig", {**_FALCON, "alibi": True}),
-    "bloom": (
-        "BloomConfig",
-        {
-            "hidden_size": WIDTH,
-            "n_layer": LAYERS,
-            "n_head": HEADS,
-            "seq_length": CONTEXT,
-            "initializer_range": 0.3,
-        },
-    ),
-    "mpt": (
-        "MptConfig",
-        {
-            "d_model": WIDTH,
-            "n_layers": LAYERS,
-            "n_heads": HEADS,
-            "max_seq_len": CONTEXT,
-            "initializer_range": 0.3,
-        },
-    ),
-    "mistral": ("MistralConfig", {**_MODERN, "sliding_window": 8}),
-    "opt": (
-        "OPTConfig",
-        {
-            "hidden_size": WIDTH,
-            "word_embed_proj_dim": WIDTH,
-            "num_hidden_layers": LAYERS,
-            "num_attention_heads": HEADS,
-            "ffn_dim": 2 * WIDTH,
-            "max_position_embeddings": CONTEXT,
-            "init_std": 0.3,
-        },
-    ),
-    "qwen2": ("Qwen2Config", _MODERN),
-    "gemma2": ("Gemma2Config", _GEMMA),
-    "mixtral": ("MixtralConfig", {**_MODERN, "num_local_experts": 4, "sliding_window": None}),
-    "lfm2": (
-        "Lfm2Config",
-        {
-            **_MODERN,
-            "layer_types": ["conv", "full_attention"],
-            "block_auto_adjust_ff_dim": False,
-        },
-    ),
-}
 
 
 def train_tokenizer(*, start: bool = False, chat_template: str | None = None) -> Any:
@@ -217,9 +114,20 @@ def write_checkpoint(
 
 def write_hub_cache(cache: Path, hub_id: str, architecture: str, **settings: Any) -> Path:
     """Write a checkpoint as the hub's cache lays it out; return the snapshot's folder."""
+    return fill_hub_cache(
+        cache, hub_id, lambda folder: write_checkpoint(folder, architecture, **settings)
+    )
+
+
+def fill_hub_cache(cache: Path, hub_id: str, write: Callable[[Path], object]) -> Path:
+    """Lay out what ``write`` puts into a folder as the hub's cache does: blobs, refs, snapshots.
+
+    The snapshot's folder is returned; its name, the revision, follows from the hub id.
+    """
     repository = cache / f"models--{hub_id.replace('/', '--')}"
     commit = hashlib.sha1(hub_id.encode(), usedforsecurity=False).hexdigest()
-    snapshot = write_checkpoint(repository / "snapshots" / commit, architecture, **settings)
+    snapshot = repository / "snapshots" / commit
+    write(snapshot)
     blobs = repository / "blobs"
     blobs.mkdir()
     for file in sorted(snapshot.iterdir()):

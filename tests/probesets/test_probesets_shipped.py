@@ -17,9 +17,10 @@ from llmaudit.probesets import (
     load_lexicon,
     load_probe_set,
 )
+from llmaudit.probesets.gaps import is_gap
 from llmaudit.probesets.linting import find_kind
 from llmaudit.probesets.slots import Slot, parse_text
-from llmaudit.records import Prompt
+from llmaudit.records import GAP, Prompt
 from llmaudit.yamlfile import read_yaml
 
 PROBES = resources.probes_dir()
@@ -69,7 +70,10 @@ def test_every_group_fills_every_template_equally_often(path: Path) -> None:
 
 
 def sent_texts(prompt: Prompt) -> list[str]:
-    return [*(each.content for each in prompt.messages), prompt.plain, *prompt.choices.values()]
+    plain = prompt.plain
+    if GAP in prompt.tags:
+        plain = f"{plain} {{gap}}{prompt.tags[GAP]}"
+    return [*(each.content for each in prompt.messages), plain, *prompt.choices.values()]
 
 
 def templates_of(probe_set: ProbeSet, prompt: Prompt) -> list[str]:
@@ -100,6 +104,8 @@ def pattern_of(piece: str | Slot, prompt: Prompt, words: dict[str, str]) -> str:
     """Return a regular expression for one piece of a filled text."""
     if isinstance(piece, str):
         return re.escape(piece)
+    if is_gap(piece):
+        return re.escape("{gap}")
     if piece.form is None:
         return re.escape(prompt.tags[piece.name])
     word = words[piece.form]

@@ -78,7 +78,10 @@ def test_what_nobody_said_reads_unknown(bare: Run) -> None:
     model = section(bare, "Model under audit")
     for name in (
         "licence",
+        "kind of licence",
+        "source of that licence",
         "training data",
+        "disclosure of training data",
         "source of that disclosure",
         "revision",
         "parameters",
@@ -118,6 +121,11 @@ def test_known_facts_of_the_model(bare: Run) -> None:
         chat_format="chat template",
         chat_template="{{ m }}",
         languages=("en", "de"),
+        licence="OPT-175B licence",
+        licence_class="research only",
+        licence_source="https://example.org/licence",
+        training_data_disclosure="described",
+        known_issues=("One. (https://example.org)", "Two, in /home/ada/models/tiny."),
     )
     run = Run(**{name: getattr(bare, name) for name in bare.__slots__} | {"model": facts})
     model, sent = section(run, "Model under audit"), section(run, "What the model was sent")
@@ -126,6 +134,11 @@ def test_known_facts_of_the_model(bare: Run) -> None:
     assert model["languages"] == "en, de"
     assert model["weights: model.gguf"] == f"1,000 bytes, SHA-256 {'ab' * 32}"
     assert model["note"] == "pickle was allowed"
+    assert model["kind of licence"] == "research only"
+    assert model["source of that licence"] == "https://example.org/licence"
+    assert model["disclosure of training data"] == "described"
+    issues = [note.text for note in transparency_notes(run) if note.name == "known issue"]
+    assert issues == ["One. (https://example.org)", "Two, in …/tiny."]
     assert sent["chat template"] == "{{ m }}"
     assert sent["definition of likelihood"] == "no likelihood was used"
 

@@ -13,30 +13,24 @@ from llmaudit.cli import options
 
 @dataclass(frozen=True)
 class _Listing:
-    """Rows as plain data, and which of their keys make the table."""
+    """Rows as plain data, which of their keys make the table, and its rows where they differ.
+
+    ``heading`` is a column that becomes headings within the table where the terminal is narrow.
+    """
 
     rows: Sequence[dict[str, Any]]
     columns: Sequence[str]
     right: Sequence[str] = ()
+    table: Sequence[dict[str, Any]] | None = None
+    heading: str | None = None
 
 
 def _models() -> _Listing:
-    from llmaudit.models.local import is_here
-    from llmaudit.models.registry import load_registry
+    from llmaudit.cli.modelsheets import list_models, summarise_row
 
-    rows = [
-        {
-            "name": entry.name,
-            "hub": entry.hub,
-            "parameters": entry.parameters.value if entry.parameters else None,
-            "licence": entry.licence.value if entry.licence else None,
-            "licence_class": entry.licence_class,
-            "aliases": list(entry.aliases),
-            "here": is_here(entry),
-        }
-        for entry in sorted(load_registry().models, key=lambda entry: entry.name)
-    ]
-    return _Listing(rows, ("name", "parameters", "licence", "here", "hub"), ("parameters",))
+    rows = list_models()
+    columns = ("name", "family", "kind", "size", "licence", "gated", "here", "data")
+    return _Listing(rows, columns, ("size",), [summarise_row(row) for row in rows], "family")
 
 
 def _probes() -> _Listing:
@@ -141,15 +135,26 @@ def list_(kind: str, as_json: bool) -> None:
 
     A path works wherever a name does: these are not all that can be used.
     """
-    from llmaudit.cli.output import print_json, print_table
+    from llmaudit.cli.output import print_json
 
     listing = _KINDS[kind]()
     if as_json:
         print_json(list(listing.rows))
         return
+    _print_listing(listing)
+
+
+def _print_listing(listing: _Listing) -> None:
+    from llmaudit.cli.groupedtables import fits, print_grouped
+    from llmaudit.cli.output import print_table
+
     headings = [name.replace("_", " ") for name in listing.columns]
-    rows = [[_show(row[name]) for name in listing.columns] for row in listing.rows]
-    print_table(headings, rows, right=listing.right)
+    shown = listing.rows if listing.table is None else listing.table
+    rows = [[_show(row[name]) for name in listing.columns] for row in shown]
+    if listing.heading is None or fits(headings, rows):
+        print_table(headings, rows, right=listing.right)
+    else:
+        print_grouped(headings, rows, by=listing.heading, right=listing.right)
 
 
 def _show(value: Any) -> str:

@@ -45,7 +45,7 @@ MODEL = click.option(
     "--model",
     required=True,
     shell_complete=complete_models,
-    help="Registry name, hub id, folder, .gguf file, or scripted:FILE.",
+    help="Registry name, hub id, folder, .gguf file, openai:NAME, or scripted:FILE.",
 )
 SUITE = click.option(
     "--suite",
@@ -101,6 +101,62 @@ BATCH_TOKENS = click.option(
     default=8192,
     show_default=True,
     help="Token budget of one batch; smaller needs less memory.",
+)
+BASE_URL = click.option(
+    "--base-url",
+    metavar="URL",
+    help="Server of an openai:NAME model.  [default: OPENAI_BASE_URL]",
+)
+CONCURRENCY = click.option(
+    "--concurrency",
+    type=click.IntRange(1, 256),
+    default=8,
+    show_default=True,
+    help="Requests to a server at once.",
+)
+REQUEST_TIMEOUT = click.option(
+    "--request-timeout",
+    type=click.FloatRange(0, 86_400, min_open=True),
+    default=300.0,
+    show_default=True,
+    help="Seconds for one request to a server, retries included.",
+)
+ADAPTER = click.option(
+    "--adapter", metavar="PATH|ID", help="Adapter to put on the model (peft): folder or hub id."
+)
+QUANTIZE = click.option(
+    "--quantize",
+    type=NearestChoice(["8bit", "4bit"]),
+    help="Quantise the weights while loading (CUDA only, needs the extra 'quant').",
+)
+PROMPT_FORMAT = click.option(
+    "--prompt-format",
+    type=NearestChoice(["auto", "plain", "chat", "alpaca", "vicuna", "guanaco"]),
+    default="auto",
+    show_default=True,
+    help="How turns are written; chat is the tokenizer's own template.",
+)
+ALLOW_PICKLE = click.option(
+    "--allow-pickle", is_flag=True, help="Read weights from pickle files where there are no others."
+)
+TRUST_REMOTE_CODE = click.option(
+    "--trust-remote-code",
+    is_flag=True,
+    help="Run Python code that comes with the model. It can do what you can.",
+)
+ENGINE = click.option(
+    "--engine",
+    type=NearestChoice(["transformers", "vllm"]),
+    default="transformers",
+    show_default=True,
+    help="What computes the network; vllm needs the extra 'vllm'.",
+)
+TENSOR_PARALLEL = click.option(
+    "--tensor-parallel",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="GPUs that share every layer (--engine vllm).",
 )
 RUN_DIRECTORY = click.argument(
     "run_directory", metavar="RUN", type=click.Path(path_type=Path, file_okay=False)

@@ -10,11 +10,13 @@ import click
 from llmaudit.cli import options
 
 if TYPE_CHECKING:
-    from llmaudit.costing import Cost, Memory
+    from llmaudit.costing import Cost
+    from llmaudit.models.memory import Memory
 
 
 @click.command(short_help="Tell what a run would cost, without running it.")
 @options.MODEL
+@options.ADAPTER
 @options.SUITE
 @options.POLICY
 @options.SAMPLES
@@ -23,7 +25,11 @@ if TYPE_CHECKING:
 @options.LIMIT
 @options.DEVICE
 @options.DTYPE
+@options.QUANTIZE
 @options.BATCH_TOKENS
+@options.PROMPT_FORMAT
+@options.ALLOW_PICKLE
+@options.TRUST_REMOTE_CODE
 @options.json_option("the figures as JSON")
 def plan(as_json: bool, **given: Any) -> None:
     """Tell what a run would cost, without running it.
@@ -66,6 +72,8 @@ def _print_cost(cost: Cost, suite: str) -> None:
     print_line(f"tokens      {said}; written is at most, answers may end earlier")
     print_line(f"parameters  {_parameters(cost)}")
     print_line(f"memory      {_memory(cost.memory)}")
+    if cost.advice:
+        print_line(f"            {cost.advice}")
     print_line(f"time        {_time(cost)}")
 
 
@@ -80,14 +88,15 @@ def _parameters(cost: Cost) -> str:
 
 
 def _memory(memory: Memory) -> str:
+    from llmaudit.models.memory import describe_parts
+
     if memory.needed is None:
         return f"needed unknown, {_size(memory.free)} free"
-    parts = (("weights", memory.weights), ("cache", memory.cache), ("logits", memory.logits))
-    listed = " + ".join(f"{name} {_size(size)}" for name, size in parts)
     fits = "fits" if memory.fits else "DOES NOT FIT"
-    if memory.fits and None in (memory.cache, memory.logits):
+    if memory.fits and memory.cache is None:
         fits = "the weights fit"
-    return f"{_size(memory.needed)} needed ({listed}), {_size(memory.free)} free: {fits}"
+    parts = describe_parts(memory)
+    return f"{_size(memory.needed)} needed ({parts}), {_size(memory.free)} free: {fits}"
 
 
 def _size(size: int | None) -> str:

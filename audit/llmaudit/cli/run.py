@@ -15,6 +15,7 @@ from llmaudit.cli.completing import complete_scorers
 
 @click.command(short_help="Audit a model and write the report.")
 @options.MODEL
+@options.ADAPTER
 @options.SUITE
 @options.POLICY
 @click.option(
@@ -36,7 +37,16 @@ from llmaudit.cli.completing import complete_scorers
 @options.LIMIT
 @options.DEVICE
 @options.DTYPE
+@options.QUANTIZE
 @options.BATCH_TOKENS
+@options.PROMPT_FORMAT
+@options.ALLOW_PICKLE
+@options.TRUST_REMOTE_CODE
+@options.ENGINE
+@options.TENSOR_PARALLEL
+@options.BASE_URL
+@options.CONCURRENCY
+@options.REQUEST_TIMEOUT
 @click.option("--fresh", is_flag=True, help="Start over; the old store is set aside, not deleted.")
 @click.option("--exit-zero", is_flag=True, help="Exit 0 whatever the verdict of a finished run.")
 @click.option("--quiet", is_flag=True, help="No progress and no table, only the verdict.")

@@ -40,20 +40,18 @@ def probe(name: str, examples: int, as_json: bool) -> None:
 
 
 @show.command()
-@click.argument("name", shell_complete=completing.complete_models)
+@click.argument("name", metavar="NAME|ID|FOLDER", shell_complete=completing.complete_models)
 @_AS_JSON
 def model(name: str, as_json: bool) -> None:
-    """Show what the registry says of a model."""
-    from llmaudit.errors import UnknownNameError
-    from llmaudit.models.local import is_here
-    from llmaudit.models.registry import load_registry
+    """Show what is known of a model, each fact with its source.
 
-    registry = load_registry()
-    entry = registry.find(name)
-    if entry is None:
-        raise UnknownNameError("model", name, registry.names())
-    said = entry.model_dump(mode="json", exclude=None if entry.wheel else {"wheel"})
-    _print(said | {"here": is_here(entry)}, as_json, none="unknown")
+    What the registry does not say comes from the model's own card and configuration, where it
+    is on this machine. Nothing is fetched or loaded.
+    """
+    from llmaudit.cli.modelsheets import describe_model, describe_sheet
+
+    sheet = describe_model(name)
+    _print(sheet if as_json else describe_sheet(sheet), as_json, none="unknown")
 
 
 @show.command()

@@ -47,6 +47,7 @@ class RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call]
 
     def select(self, rows: torch.Tensor) -> None:
         """Keep these rows only, in this order; the room left over stays."""
+        rows = rows.to(self._keys.device)
         self._keys = self._keys.index_select(0, rows)
         self._values = self._values.index_select(0, rows)
         self._expose()
@@ -75,8 +76,9 @@ def repeat_prefix(cache: DynamicCache, shifts: torch.Tensor) -> None:
     for layer in layers:
         if not layer.is_initialized:  # a layer that uses another's keys and values
             continue
-        columns = torch.arange(layer.keys.shape[-2], device=shifts.device)
-        index = (columns - shifts.unsqueeze(1)).clamp_(min=0)
+        here = layer.keys.device
+        columns = torch.arange(layer.keys.shape[-2], device=here)
+        index = (columns - shifts.to(here).unsqueeze(1)).clamp_(min=0)
         layer.keys = layer.keys[0][:, index].transpose(0, 1)
         layer.values = layer.values[0][:, index].transpose(0, 1)
 

@@ -26,6 +26,7 @@ class PromptEncoder:
         self._tokenizer = tokenizer
         self._chat_model = chat_model
         self._opening = self._find_opening()
+        self._answer_gap = self._find_answer_gap() if chat_model else ""
 
     def _find_opening(self) -> tuple[int, ...]:
         """Return the special tokens that the tokenizer puts before a plain text.
@@ -38,6 +39,23 @@ class PromptEncoder:
             if whole[start : start + len(bare)] == bare:
                 return tuple(whole[:start])
         return ()
+
+    def _find_answer_gap(self) -> str:
+        """Return the white space that the chat template puts between its opening and an answer.
+
+        Some formats open an answer with a colon or a bracket and write a space before the answer's
+        words; a choice is put where the answer would stand.
+        """
+        turns = [{"role": "user", "content": _PROBE_TEXT}]
+        answered = [*turns, {"role": "assistant", "content": _PROBE_TEXT}]
+        try:
+            render = self._tokenizer.apply_chat_template
+            opening: str = render(turns, tokenize=False, add_generation_prompt=True)
+            whole: str = render(answered, tokenize=False)
+        except Exception:
+            return ""  # A template that refuses these turns says so again for every prompt.
+        gap, answer, _ = whole.removeprefix(opening).partition(_PROBE_TEXT)
+        return gap if whole.startswith(opening) and answer and not gap.strip() else ""
 
     def format_prompt(self, prompt: Prompt) -> str:
         """Return the text that enters the tokenizer: the filled chat template, or plain text."""
@@ -69,7 +87,7 @@ class PromptEncoder:
         chat = is_chat(prompt, chat_model=self._chat_model)
         context = self.format_prompt(prompt)
         wholes = {
-            label: self._encode(prompt, join_choice(context, choice, chat=chat))
+            label: self._encode(prompt, self._join(context, choice, chat=chat))
             for label, choice in prompt.choices.items()
         }
         if context:
@@ -79,6 +97,9 @@ class PromptEncoder:
         if split:
             return {label: (ids[:split], ids[split:]) for label, ids in wholes.items()}
         return {label: (self._start(), ids) for label, ids in wholes.items()}
+
+    def _join(self, context: str, choice: str, *, chat: bool) -> str:
+        return join_choice(context + self._answer_gap if chat else context, choice, chat=chat)
 
     def decode(self, tokens: list[int]) -> str:
         """Return the text of sampled tokens as it is: no special tokens, no spaces tidied."""

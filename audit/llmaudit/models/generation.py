@@ -3,31 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from llmaudit.models.forward import CausalNetwork
 from llmaudit.models.prefixes import prefill_prefix, shared_prefix
-from llmaudit.models.sampling import RequestNoise, sample_tokens
-from llmaudit.records import ErrorKind, GenerationRequest, RequestError
+from llmaudit.models.stepping import Sampler, SampleRow, sample_rows
 
 if TYPE_CHECKING:
     import torch
-    from transformers.cache_utils import DynamicCache
-
-#: Rows leave the cache when at least this share of them is finished; each departure copies it.
-_COMPACT_SHARE = 0.25
-
-
-@dataclass(eq=False)
-class SampleRow:
-    """One request on its way: the tokens of its prompt, and those sampled so far."""
-
-    request: GenerationRequest
-    prompt_ids: tuple[int, ...]
-    tokens: list[int] = field(default_factory=list)
-    finish: str | None = None
-    error: RequestError | None = None
 
 
 def generate_batch(network: CausalNetwork, rows: Sequence[SampleRow]) -> list[SampleRow]:
@@ -36,48 +19,25 @@ def generate_batch(network: CausalNetwork, rows: Sequence[SampleRow]) -> list[Sa
     All rows share one decoding. A row whose logits are not finite ends with a recorded error;
     the others go on.
     """
-    import torch
-
-    for row in rows:
-        row.tokens, row.finish, row.error = [], None, None
-    with torch.inference_mode():
-        _Decoder(network, rows).run()
-    return list(rows)
+    kind = _CausalSampler if network.caches else _RereadingSampler
+    return sample_rows(rows, lambda: kind(network, rows))
 
 
-class _Decoder:
-    """The state of one batch: which rows are alive, their cache, mask and noise."""
+class _CausalSampler(Sampler):
+    """The state of one batch: its prompts, the cache and the mask."""
 
     def __init__(self, network: CausalNetwork, rows: Sequence[SampleRow]) -> None:
         import torch
 
+        super().__init__(rows, network.stop_ids)
         self.network = network
-        self.decoding = rows[0].request.decoding
-        self.alive = list(rows)
-        self.noise = [RequestNoise(row.request) for row in rows]
         self.prompts = list(dict.fromkeys(row.prompt_ids for row in rows))
         place = {prompt: index for index, prompt in enumerate(self.prompts)}
         self.copies = torch.tensor([place[row.prompt_ids] for row in rows], device=network.device)
         lengths = torch.tensor([len(row.prompt_ids) for row in rows], device=network.device)
         self.lengths = lengths
 
-    def run(self) -> None:
-        """Prefill once per prompt, then take one token per row and step until all are done."""
-        cache, logits = self._prefill()
-        for step in range(self.decoding.max_new_tokens):
-            chosen = sample_tokens(logits, self.noise, step, self.decoding)
-            self._record(chosen, logits)
-            if all(row.finish or row.error for row in self.alive):
-                return
-            if step + 1 == self.decoding.max_new_tokens:
-                break
-            chosen = self._drop_finished(cache, chosen)
-            logits = self._step(cache, chosen, step)
-        for row in self.alive:
-            if row.finish is None and row.error is None:
-                row.finish = "length"
-
-    def _prefill(self) -> tuple[DynamicCache, torch.Tensor]:
+    def prefill(self) -> torch.Tensor:
         """Read every prompt once, what all share only once, and repeat it for its samples.
 
         Rows are padded on the left, so that every layer sees true distances between tokens,
@@ -109,7 +69,8 @@ class _Decoder:
         )
         make_room(cache, self.copies, self.decoding.max_new_tokens)
         self.mask = self.mask[self.copies]
-        return cache, logits[self.copies]
+        self.cache = cache
+        return logits[self.copies]
 
     def _shared(self) -> int:
         """Return how much of the prompts to read once: no more than a sliding window holds."""
@@ -122,39 +83,15 @@ class _Decoder:
         """Return the mask, or None where nothing is padded: attention is faster without one."""
         return None if bool(self.mask.all()) else self.mask
 
-    def _record(self, chosen: torch.Tensor, logits: torch.Tensor) -> None:
-        """Append each row's token, or end the row: a stop token, or logits that are not finite."""
-        import torch
-
-        finite = torch.isfinite(logits.amax(dim=-1)).tolist()
-        for row, token, sound in zip(self.alive, chosen.tolist(), finite, strict=True):
-            if row.finish or row.error:
-                continue
-            if not sound:
-                message = f"logits were not finite at generated token {len(row.tokens) + 1}"
-                row.error = RequestError(ErrorKind.NAN_LOGITS, message)
-            elif token in self.network.stop_ids:
-                row.finish = "stop"
-            else:
-                row.tokens.append(token)
-
-    def _drop_finished(self, cache: DynamicCache, chosen: torch.Tensor) -> torch.Tensor:
-        """Take finished rows out once enough of them have gathered; return the tokens left."""
-        import torch
-
+    def keep(self, rows: torch.Tensor) -> None:
+        """Take all but these rows out of the cache."""
         from llmaudit.models.cache import select_rows
 
-        going = [i for i, row in enumerate(self.alive) if not (row.finish or row.error)]
-        if len(self.alive) - len(going) < _COMPACT_SHARE * len(self.alive):
-            return chosen
-        keep = torch.tensor(going, device=self.network.device)
-        select_rows(cache, keep)
-        self.alive = [self.alive[i] for i in going]
-        self.noise = [self.noise[i] for i in going]
-        self.mask, self.lengths = self.mask[keep], self.lengths[keep]
-        return chosen[keep]
+        select_rows(self.cache, rows)
+        self.mask, self.lengths = self.mask[rows], self.lengths[rows]
 
-    def _step(self, cache: DynamicCache, chosen: torch.Tensor, step: int) -> torch.Tensor:
+    def step(self, chosen: torch.Tensor, step: int) -> torch.Tensor:
+        """Read one token per row and return the logits of the next."""
         import torch
 
         self.mask = torch.nn.functional.pad(self.mask, (0, 1), value=1)
@@ -165,5 +102,32 @@ class _Decoder:
             torch.zeros_like(rows),
             mask=self._needed_mask(),
             positions=(self.lengths + step).unsqueeze(1),
-            cache=cache,
+            cache=self.cache,
         )
+
+
+class _RereadingSampler(Sampler):
+    """The state of one batch of a network without a cache: its texts, read again at every step."""
+
+    def __init__(self, network: CausalNetwork, rows: Sequence[SampleRow]) -> None:
+        super().__init__(rows, network.stop_ids)
+        self.network = network
+        self.texts = [list(row.prompt_ids) for row in rows]
+
+    def prefill(self) -> torch.Tensor:
+        """Read every text; padding is on the right, where no token before it can see it."""
+        import torch
+
+        rows = torch.arange(len(self.texts), device=self.network.device)
+        ends = torch.tensor([len(text) - 1 for text in self.texts], device=self.network.device)
+        return self.network.logits_at(self.network.pad(self.texts, left=False), rows, ends)
+
+    def keep(self, rows: torch.Tensor) -> None:
+        """Forget all but these texts."""
+        self.texts = [self.texts[row] for row in rows.tolist()]
+
+    def step(self, chosen: torch.Tensor, step: int) -> torch.Tensor:
+        """Add one token to every text and read it again."""
+        for text, token in zip(self.texts, chosen.tolist(), strict=True):
+            text.append(token)
+        return self.prefill()

@@ -23,6 +23,8 @@ from llmaudit.resources import cache_dir
 
 ORIGIN_FILE = "llmaudit-origin.json"
 _FORMAT = 1
+#: Keys of the same table that are no language models which go on from a text.
+_NO_ARCHITECTURES = frozenset({"general", "t5", "tokenizer", "umt5"})
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,7 @@ def convert_gguf(
             progress(f"converting {gguf.name} to plain weights (once)")
         try:
             facts = _read_facts(gguf)
+            _check_architecture(gguf, facts.pop("architecture"))
             _convert(gguf, built, str(facts["pre_tokenizer"]))
         except (AuditError, OSError):
             raise
@@ -141,6 +144,28 @@ def _is_intact(folder: Path, gguf_sha256: str) -> bool:
     return found == origin.files
 
 
+def known_architectures() -> tuple[str, ...]:
+    """Return the architectures of language models that transformers reads from GGUF files."""
+    from transformers.modeling_gguf_pytorch_utils import GGUF_SUPPORTED_ARCHITECTURES
+
+    return tuple(sorted({str(name) for name in GGUF_SUPPORTED_ARCHITECTURES} - _NO_ARCHITECTURES))
+
+
+def _check_architecture(gguf: Path, name: str) -> None:
+    """Refuse an architecture that cannot be read, and name those that can."""
+    known = known_architectures()
+    if _letters(name) not in map(_letters, known):
+        raise ModelError(
+            f"{gguf} holds a model of the architecture {name!r:.60}, which cannot be read from "
+            f"GGUF here. Those that can: {', '.join(known)}. Use the model's safetensors instead."
+        )
+
+
+def _letters(name: str) -> str:
+    """Return a name without the marks that GGUF and transformers part its words with."""
+    return name.replace("-", "").replace("_", "")
+
+
 def _read_facts(gguf: Path) -> dict[str, Any]:
     """Read what the GGUF file says of itself."""
     from gguf import GGUFReader, LlamaFileType
@@ -154,6 +179,7 @@ def _read_facts(gguf: Path) -> dict[str, Any]:
     kind = field("general.file_type")
     known = {item.value: item.name for item in LlamaFileType}
     return {
+        "architecture": str(field("general.architecture") or "unknown"),
         "quantisation": known.get(kind, "unknown").removeprefix("MOSTLY_").removeprefix("ALL_"),
         "tensor_types": dict(Counter(tensor.tensor_type.name for tensor in reader.tensors)),
         "name": str(field("general.name") or "unknown"),
@@ -177,9 +203,19 @@ def _convert(gguf: Path, folder: Path, pre_tokenizer: str) -> None:
         tokenizer = AutoTokenizer.from_pretrained(**source)
         _correct_pre_tokenizer(tokenizer, pre_tokenizer)
         tokenizer.save_pretrained(folder)
-        model = AutoModelForCausalLM.from_pretrained(
-            **source, dtype=torch.float32, quantization_config=GgufConfig(dequantize=True)
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            **source,
+            dtype=torch.float32,
+            quantization_config=GgufConfig(dequantize=True),
+            output_loading_info=True,
         )
+        model, loading = loaded
+        missing = sorted(str(name) for name in loading["missing_keys"])
+        if missing:
+            raise ModelError(
+                f"{gguf} lacks {len(missing)} of the weights of a {type(model).__name__}, "
+                f"{missing[0]!r} among them: it is incomplete, or of another architecture."
+            )
         model.save_pretrained(folder)
     _drop_machine_paths(folder / "config.json")
 

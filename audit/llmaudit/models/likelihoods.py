@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from llmaudit.models.forward import CausalNetwork
 from llmaudit.models.prefixes import prefill_prefix, shared_prefix
@@ -14,13 +14,28 @@ if TYPE_CHECKING:
     import torch
 
 
+class ScoredRow(Protocol):
+    """A request for a likelihood, and the sum once it is known."""
+
+    error: RequestError | None
+    logprob: float | None
+
+    @property
+    def request(self) -> LikelihoodRequest:
+        """The request."""
+
+
 @dataclass(eq=False)
 class LikelihoodRow:
-    """One request: its context and continuation as tokens, and the sum once it is known."""
+    """One request: its context and continuation as tokens, and the sum once it is known.
+
+    ``tree`` is the number of the tree that it was planted in, where there are trees.
+    """
 
     request: LikelihoodRequest
     context_ids: tuple[int, ...]
     continuation_ids: tuple[int, ...]
+    tree: int = 0
     logprob: float | None = None
     error: RequestError | None = None
 
@@ -55,7 +70,7 @@ def likelihood_batch(network: CausalNetwork, rows: Sequence[LikelihoodRow]) -> l
         chosen = logits.gather(1, target).squeeze(1)
         logprobs = (chosen.double() - logits.logsumexp(dim=1).double()).tolist()
     for row, span in zip(rows, spans, strict=True):
-        _settle(row, sum(logprobs[index] for index in span))
+        settle(row, sum(logprobs[index] for index in span))
     return list(rows)
 
 
@@ -82,7 +97,7 @@ def _logits(
     )
 
 
-def _settle(row: LikelihoodRow, total: float) -> None:
+def settle(row: ScoredRow, total: float) -> None:
     """Store a finite sum; anything else is a recorded error."""
     import math
 

@@ -3,31 +3,63 @@
 from __future__ import annotations
 
 import gc
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from llmaudit.errors import AuditError, CapacityError, ModelError, UnknownNameError, UsageError
+from llmaudit.errors import AuditError, ModelError, UnknownNameError, UsageError
 from llmaudit.models.base import Model
-from llmaudit.models.sources import ModelSource, Progress, find_source, weight_files
+from llmaudit.models.openai_address import find_address
+from llmaudit.models.placement import (
+    Placement,
+    check_quantize,
+    choose_device,
+    choose_dtype,
+    count_gpus,
+)
+from llmaudit.models.prompt_formats import set_prompt_format
+from llmaudit.models.registry import load_registry
+from llmaudit.models.sources import ModelSource, Progress, find_source
+from llmaudit.models.vllm_loading import check_engine, load_vllm
+from llmaudit.models.weights import NO_TRUST, Trust, count_parameters, stored_dtype
+from llmaudit.records import AdapterFacts
+
+if TYPE_CHECKING:
+    from llmaudit.models.adapters import AdapterSource
+    from llmaudit.models.checkpoint import Loaded
+    from llmaudit.models.memory import ModelSize
 
 GROUP = "llmaudit.models"
 """Entry-point group for model kinds of other packages."""
 
-DTYPES = ("float32", "bfloat16", "float16")
-"""Number formats that a network can be loaded in."""
-
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """How to load: device and dtype may be ``auto``; ``batch_tokens`` is one batch's budget."""
+    """How to load: device and dtype may be ``auto``; ``batch_tokens`` is one batch's budget.
+
+    ``quantize`` is ``8bit`` or ``4bit``. ``adapter`` is a folder or hub id. ``prompt_format`` is
+    one of :data:`llmaudit.models.prompt_formats.CHOICES`. ``allow_pickle`` and
+    ``trust_remote_code`` say what the model's files may do.
+    ``base_url``, ``concurrency`` and ``request_timeout`` (seconds) concern models on servers.
+    ``engine`` is ``transformers`` or ``vllm``, which divides layers over ``tensor_parallel`` GPUs.
+    """
 
     device: str = "auto"
     dtype: str = "auto"
     batch_tokens: int = 8192
+    quantize: str | None = None
+    adapter: str | None = None
+    prompt_format: str = "auto"
+    allow_pickle: bool = False
+    trust_remote_code: bool = False
+    base_url: str | None = None
+    concurrency: int = 8
+    request_timeout: float = 300.0
+    engine: str = "transformers"
+    tensor_parallel: int = 1
 
 
 def _load_scripted(rest: str, _options: LoadOptions, _progress: Progress | None) -> Model:
@@ -36,10 +68,30 @@ def _load_scripted(rest: str, _options: LoadOptions, _progress: Progress | None)
     return load_scripted_model(Path(rest))
 
 
+def _load_server(rest: str, options: LoadOptions, progress: Progress | None) -> Model:
+    from llmaudit.models.openai import load_server_model
+
+    for name in ("adapter", "quantize", "device", "dtype"):
+        if getattr(options, name) != getattr(LoadOptions, name):
+            raise UsageError(
+                f"--{name} is about weights on this machine; a model on a server is as its server "
+                f"runs it. Leave it out."
+            )
+    if progress is not None:
+        progress(f"asking the server what it can do for {rest}")
+    return load_server_model(
+        rest,
+        options.base_url,
+        concurrency=options.concurrency,
+        request_timeout=options.request_timeout,
+        prompt_format=options.prompt_format,
+    )
+
+
 Loader = Callable[[str, LoadOptions, Progress | None], Model]
 
 #: Kinds that a prefix chooses: ``scripted:FILE``. Everything else is a transformers model.
-PREFIXES: Mapping[str, Loader] = {"scripted": _load_scripted}
+PREFIXES: Mapping[str, Loader] = {"openai": _load_server, "scripted": _load_scripted}
 
 
 def load_model(name: str, options: LoadOptions, *, progress: Progress | None = None) -> Model:
@@ -49,7 +101,8 @@ def load_model(name: str, options: LoadOptions, *, progress: Progress | None = N
     ----------
     name : str
         What :func:`llmaudit.models.sources.find_source` takes, or ``PREFIX:REST`` for a kind of
-        model that a prefix chooses: ``scripted:FILE``, or an entry point in ``llmaudit.models``.
+        model that a prefix chooses: ``scripted:FILE``, ``openai:NAME``, or an entry point in
+        ``llmaudit.models``.
     options : LoadOptions
     progress : callable, optional
         Is told in a few words what happens.
@@ -59,14 +112,38 @@ def load_model(name: str, options: LoadOptions, *, progress: Progress | None = N
     UnknownNameError, UsageError, UnavailableError, CapacityError, ModelError
         As the exception tree says.
     """
+    if options.base_url is not None:
+        find_address(options.base_url, {})  # whatever the model, no password may reach the report
     prefix, colon, rest = name.partition(":")
-    if colon and not Path(name).exists():
+    other = bool(colon) and not Path(name).exists()
+    check_engine(options, prefix=prefix if other else None)
+    if other:
         return _load_other(prefix, rest, options, progress)
-    source = find_source(name, progress=progress)
+    trust = Trust(options.allow_pickle, options.trust_remote_code)
+    source, adapter = find_parts(
+        name,
+        options.adapter,
+        trust,
+        progress=progress,
+        check=lambda base: check_before_download(base, options),
+    )
     if progress is not None:
         progress(f"loading {source.name}")
+    if options.engine == "vllm":
+        return load_vllm(source, adapter, options)
     with _collection_paused():
-        return _load_causal(source, options)
+        model = _load_transformers(source, adapter, options)
+    if progress is not None and model.facts.adapter is not None:
+        _tell_warning(model.facts.adapter, progress)
+    return model
+
+
+def _tell_warning(adapter: AdapterFacts, progress: Progress) -> None:
+    """Say at once where an adapter was put on another model than it names."""
+    from llmaudit.models.adapters import base_warning
+
+    if warning := base_warning(adapter):
+        progress(f"warning: {warning}")
 
 
 @contextmanager
@@ -118,114 +195,193 @@ def _loader(prefix: str) -> Loader:
     return loader
 
 
-def choose_device(asked: str) -> str:
-    """Return the device to run on: what was asked for, or the fastest that is here.
+def find_parts(
+    name: str,
+    adapter: str | None = None,
+    trust: Trust = NO_TRUST,
+    *,
+    progress: Progress | None = None,
+    check: Callable[[str], None] | None = None,
+) -> tuple[ModelSource, AdapterSource | None]:
+    """Return the weights that a name stands for, and the adapter to put on them, if any.
+
+    A model that the registry knows as an adapter is its base with that adapter.
+
+    Parameters
+    ----------
+    name : str
+        What :func:`llmaudit.models.sources.find_source` takes.
+    adapter : str, optional
+        What :func:`llmaudit.models.adapters.find_adapter` takes.
+    trust : Trust
+    progress : callable, optional
+        Is told in a few words what happens.
+    check : callable, optional
+        Is given the name of the weights before they are fetched; what it raises prevents that.
 
     Raises
     ------
-    UsageError
-        If the device is unknown or not here.
+    UnknownNameError, UsageError, UnavailableError, CapacityError, ModelError
+        As the exception tree says.
     """
-    import torch
+    from llmaudit.models.adapters import find_adapter
 
-    if asked == "auto":
-        if torch.cuda.is_available():
-            return "cuda"
-        return "mps" if torch.backends.mps.is_available() else "cpu"
-    if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", asked):
-        raise UnknownNameError("device", asked, ("auto", "cpu", "cuda", "cuda:N", "mps"))
-    kind, _, number = asked.partition(":")
-    here = {
-        "cpu": True,
-        "cuda": int(number or 0) < torch.cuda.device_count(),
-        "mps": torch.backends.mps.is_available(),
-    }
-    if not here[kind]:
-        raise UsageError(f"device {asked!r} is not on this machine; use --device auto or cpu.")
-    return asked
-
-
-def choose_dtype(asked: str, device: str, stored: str | None) -> str:
-    """Return the number format: float32 on a CPU, the checkpoint's own elsewhere, unless asked.
-
-    Raises
-    ------
-    UsageError
-        If the format is unknown.
-    """
-    if asked != "auto":
-        if asked not in DTYPES:
-            raise UnknownNameError("dtype", asked, ("auto", *DTYPES))
-        return asked
-    if device == "cpu":
-        return "float32"
-    return stored if stored in DTYPES else "bfloat16"
+    entry = None if Path(name).expanduser().exists() else load_registry().find(name)
+    base, wanted = name, adapter
+    if entry is not None and entry.adapter_of is not None:
+        if adapter is not None:
+            raise UsageError(
+                f"{entry.name} is an adapter on {entry.adapter_of}, so it takes no --adapter. To "
+                f"audit another adapter, name the base: --model {entry.adapter_of} --adapter "
+                f"{adapter}."
+            )
+        base, wanted = entry.adapter_of, entry.hub
+    if check is not None:
+        check(base)
+    found = find_adapter(wanted, progress=progress, trust=trust) if wanted is not None else None
+    source = find_source(base, progress=progress, trust=trust)
+    if found is None:
+        return source, None
+    if entry is None or entry.adapter_of is None:
+        return _with_adapter(source, found), found
+    named = replace(source, name=entry.name, origin=entry.hub, entry=entry, base=source.origin)
+    return named, found
 
 
-def count_parameters(folder: Path) -> int:
-    """Return the number of weights in a folder's safetensors files, from their headers alone."""
-    from math import prod
-
-    from safetensors import SafetensorError, safe_open
-
-    total = 0
-    for file in weight_files(folder):
-        try:
-            with safe_open(file, framework="numpy") as tensors:
-                total += sum(prod(tensors.get_slice(key).get_shape()) for key in tensors.keys())  # noqa: SIM118
-        except (OSError, SafetensorError) as error:
-            raise ModelError(f"{file} is not a sound safetensors file: {error}") from error
-    return total
-
-
-def check_capacity(parameters: int, dtype: str, device: str) -> None:
-    """Refuse a model whose weights alone exceed the memory that is free.
-
-    Raises
-    ------
-    CapacityError
-        With what is needed, what is free, and the alternatives.
-    """
-    needed = parameters * (4 if dtype == "float32" else 2)
-    free = free_memory(device)
-    if needed > free:
-        raise CapacityError(
-            f"the weights need {needed / 2**30:.1f} GiB in {dtype}, and {free / 2**30:.1f} GiB are "
-            f"free on {device}. Use --dtype bfloat16, another --device, or a smaller model."
-        )
-
-
-def free_memory(device: str) -> int:
-    """Return the bytes that are free on a device now."""
-    if device.startswith("cuda"):
-        import torch
-
-        return int(torch.cuda.mem_get_info(device)[0])
-    import psutil
-
-    return int(psutil.virtual_memory().available)
-
-
-def _load_causal(source: ModelSource, options: LoadOptions) -> Model:
-    from llmaudit.models.causal import CausalModel
-    from llmaudit.models.checkpoint import (
-        check_causal,
-        find_stop_ids,
-        gather_facts,
-        read_config,
-        read_network,
-        read_tokenizer,
+def _with_adapter(source: ModelSource, adapter: AdapterSource) -> ModelSource:
+    """Return a base under the name that it has with an adapter on it."""
+    note = (
+        "Licence, languages and training data are what is known of the base model; what the "
+        "adapter was trained on is unknown."
     )
+    return replace(
+        source,
+        name=f"{source.name}+{adapter.name}",
+        origin=f"{source.origin} + {adapter.origin}",
+        notes=(*source.notes, note),
+        base=source.origin,
+    )
+
+
+def check_before_download(name: str, options: LoadOptions) -> None:
+    """Refuse a model that the registry knows to be too large, before it is fetched.
+
+    Raises
+    ------
+    CapacityError, UsageError
+    """
+    from llmaudit.models.local import find_local
+    from llmaudit.models.memory import ModelSize, check_capacity
+
+    local = find_local(name, Trust(options.allow_pickle, options.trust_remote_code))
+    if local.folder is None and local.entry is not None and local.entry.parameters is not None:
+        size = ModelSize(local.entry.name, local.entry.parameters.value, None, local.entry)
+        place = choose_placement(options, None, size)
+        check_capacity(size, place, options.batch_tokens)
+
+
+def choose_placement(options: LoadOptions, stored_dtype: str | None, size: ModelSize) -> Placement:
+    """Return where and how to load: over all GPUs where one was not named and one is too small.
+
+    Raises
+    ------
+    UsageError
+        If something is asked for that this machine does not have.
+    """
+    from llmaudit.models.memory import estimate_memory
+
+    device = choose_device(options.device)
+    check_quantize(options.quantize, device)
+    dtype = choose_dtype(options.dtype, device, stored_dtype)
+    place = Placement(device, dtype, options.quantize)
+    if options.device == "auto" and device == "cuda" and count_gpus() > 1:
+        alone = estimate_memory(size, place, options.batch_tokens)
+        return replace(place, spread=alone.fits is False)
+    return place
+
+
+def _load_transformers(
+    source: ModelSource, adapter: AdapterSource | None, options: LoadOptions
+) -> Model:
+    """Load a model folder as the kind of model that its configuration describes."""
+    from llmaudit.models import checkpoint
+    from llmaudit.models.linear import use_onednn
+    from llmaudit.models.local import read_geometry
+    from llmaudit.models.memory import ModelSize, check_capacity
+
+    config = checkpoint.read_config(source)
+    kind = checkpoint.find_kind(config, source.origin, source.trust)
+    parameters = count_parameters(source.folder, source.trust)
+    size = ModelSize(source.name, parameters, read_geometry(source.folder), source.entry)
+    place = choose_placement(options, stored_dtype(source.folder), size)
+    check_capacity(size, place, options.batch_tokens)
+    folder = _tokenizer_folder(source, adapter)
+    own = None if folder == source.folder else folder
+    tokenizer = checkpoint.read_tokenizer(source, own)
+    # What the registry says of a base is not said of an adapter that brings its own tokenizer.
+    spoken_of = own is None or (source.entry is not None and source.entry.adapter_of is not None)
+    entry = source.entry if spoken_of else None
+    written = set_prompt_format(
+        tokenizer, options.prompt_format, entry, kind=kind, origin=source.origin
+    )
+    network = checkpoint.read_network(source, kind, place)
+    facts = None
+    if adapter is not None:
+        network, facts = _put_on(network, adapter, source, place)
+    use_onednn(network)
+    loaded = checkpoint.Loaded(
+        source, network, tokenizer, folder, parameters, place, written, facts
+    )
+    return _KINDS[kind](loaded, options.batch_tokens)
+
+
+def _tokenizer_folder(source: ModelSource, adapter: AdapterSource | None) -> Path:
+    """Return where the tokenizer comes from: an adapter may bring one that it was trained with."""
+    if adapter is not None and (adapter.folder / "tokenizer_config.json").is_file():
+        return adapter.folder
+    return source.folder
+
+
+def _put_on(
+    network: Any, adapter: AdapterSource, source: ModelSource, place: Placement
+) -> tuple[Any, AdapterFacts]:
+    """Put an adapter on a network; onto quantised weights it cannot be merged without loss."""
+    from llmaudit.models.adapters import apply_adapter, describe_adapter
+
+    network, applied = apply_adapter(network, adapter, merge=place.quantize is None)
+    return network, describe_adapter(adapter, base=source.base, applied=applied)
+
+
+def _make_causal(loaded: Loaded, batch_tokens: int) -> Model:
+    from llmaudit.models.causal import LIKELIHOOD_DEFINITION, CausalModel
+    from llmaudit.models.checkpoint import check_causal, find_stop_ids, gather_facts
     from llmaudit.models.forward import CausalNetwork
 
-    config = read_config(source)
-    device = choose_device(options.device)
-    dtype = choose_dtype(options.dtype, device, config.get("dtype") or config.get("torch_dtype"))
-    parameters = count_parameters(source.folder)
-    check_capacity(parameters, dtype, device)
-    tokenizer = read_tokenizer(source)
-    network = read_network(source, dtype, device)
+    network, tokenizer = loaded.network, loaded.tokenizer
     causal = CausalNetwork(network, stop_ids=find_stop_ids(network, tokenizer))
-    check_causal(causal, source.origin)
-    facts = gather_facts(source, causal, tokenizer, dtype, parameters)
-    return CausalModel(causal, tokenizer, facts, batch_tokens=options.batch_tokens)
+    check_causal(causal, loaded.source.origin)
+    facts = gather_facts(loaded, kind="causal", likelihood_definition=LIKELIHOOD_DEFINITION)
+    return CausalModel(causal, tokenizer, facts, batch_tokens=batch_tokens)
+
+
+def _make_masked(loaded: Loaded, batch_tokens: int) -> Model:
+    from llmaudit.models.checkpoint import gather_facts
+    from llmaudit.models.masked import LIKELIHOOD_DEFINITION, MaskedModel
+
+    facts = gather_facts(loaded, kind="masked", likelihood_definition=LIKELIHOOD_DEFINITION)
+    return MaskedModel(loaded.network, loaded.tokenizer, facts, batch_tokens=batch_tokens)
+
+
+def _make_permuted(loaded: Loaded, batch_tokens: int) -> Model:
+    from llmaudit.models.checkpoint import gather_facts
+    from llmaudit.models.permuted import LIKELIHOOD_DEFINITION, PermutedModel
+
+    facts = gather_facts(loaded, kind="permuted", likelihood_definition=LIKELIHOOD_DEFINITION)
+    return PermutedModel(loaded.network, loaded.tokenizer, facts, batch_tokens=batch_tokens)
+
+
+_KINDS: Mapping[str, Callable[[Loaded, int], Model]] = {
+    "causal": _make_causal,
+    "masked": _make_masked,
+    "permuted": _make_permuted,
+}

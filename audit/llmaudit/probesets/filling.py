@@ -6,10 +6,11 @@ import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from llmaudit.probesets.gaps import split_gap
 from llmaudit.probesets.loading import ProbeSet
 from llmaudit.probesets.schema import Group, ProbeSetFile, Template
 from llmaudit.probesets.slots import Pieces, fill_text, parse_text
-from llmaudit.records import Message, Prompt, content_id
+from llmaudit.records import GAP, Message, Prompt, content_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class _Parsed:
     template: Template
     turns: tuple[tuple[str, Pieces], ...]
     plain: Pieces
+    after_gap: str | None
     choices: Mapping[str, Pieces]
 
 
@@ -28,7 +30,8 @@ def fill_probe_set(probe_set: ProbeSet) -> tuple[Prompt, ...]:
     Templates come as in the file; within one, slot combinations (the last slot changes fastest),
     then axes, then groups. Prompts of equal template, slot values and axis are siblings: they
     share ``pair_id`` and differ only in the words for the group. ``tags`` holds the template's
-    tags, its slot values, and ``favourable`` where the set names a favourable choice.
+    tags, its slot values, ``favourable`` where the set names a favourable choice, and ``gap``, the
+    text after it, where the plain text has a gap; ``plain`` is the text before it then.
     """
     definition = probe_set.definition
     prompts: list[Prompt] = []
@@ -51,11 +54,13 @@ def _parse(definition: ProbeSetFile, template: Template) -> _Parsed:
         if template.system is not None:
             turns.append(("system", parse_text(template.system)))
         turns.append(("user", parse_text(template.prompt)))
-    plain = template.prompt if template.plain is None else template.plain
+    text = template.prompt if template.plain is None else template.plain
+    plain, after_gap = split_gap(parse_text(text or ""))
     return _Parsed(
         template,
         tuple(turns),
-        parse_text(plain or ""),
+        plain,
+        after_gap,
         {label: parse_text(text) for label, text in definition.choices_of(template).items()},
     )
 
@@ -88,6 +93,8 @@ def _prompt(
     tags = {**template.tags, **values}
     if definition.favourable is not None:
         tags["favourable"] = definition.favourable
+    if parsed.after_gap is not None:
+        tags[GAP] = parsed.after_gap
     return Prompt(
         id=content_id({**place, "group": group.id if group else None}),
         probe_set=definition.id,

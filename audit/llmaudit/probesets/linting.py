@@ -10,11 +10,12 @@ from typing import Any
 
 from llmaudit.errors import FileProblem, InvalidFileError
 from llmaudit.probesets.filling import fill_probe_set
+from llmaudit.probesets.gaps import find_gap_faults
 from llmaudit.probesets.loading import ProbeSet, load_lexicon, load_probe_set
 from llmaudit.probesets.schema import LexiconFile, ProbeSetFile
 from llmaudit.probesets.sizing import texts_of
 from llmaudit.probesets.wording import find_wording_faults
-from llmaudit.records import Prompt, Task
+from llmaudit.records import GAP, Prompt, Task
 from llmaudit.yamlfile import Document, read_yaml
 from llmaudit.yamlproblems import MAX_PROBLEMS, Fault, KeyPath
 
@@ -151,12 +152,21 @@ def _lint_filled(
     for prompt in prompts:
         faults = [_equal_prompt(prompt, first)]
         turns = (message.content for message in prompt.messages)
-        for text in (*turns, prompt.plain, *prompt.choices.values()):
+        for text in (*turns, _whole_plain(prompt), *prompt.choices.values()):
             faults.extend(find_wording_faults(text, language))
+        if GAP in prompt.tags:
+            faults.extend(find_gap_faults(prompt.plain, language))
         for fault in faults:
             if fault and (prompt.template_id, fault) not in told:
                 told.add((prompt.template_id, fault))
                 yield ("templates", places[prompt.template_id]), fault, "correct the filled text"
+
+
+def _whole_plain(prompt: Prompt) -> str:
+    """Return the plain text; where it has a gap, with a word in it that suits every article."""
+    if GAP not in prompt.tags:
+        return prompt.plain
+    return f"{prompt.plain} WORD{prompt.tags[GAP]}"
 
 
 def _equal_prompt(prompt: Prompt, first: dict[object, Prompt]) -> str | None:

@@ -13,7 +13,7 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any, TypeVar
 
 from llmaudit.errors import StoreError
-from llmaudit.records import ErrorKind, Message, RequestError, Task, WeightFile
+from llmaudit.records import AdapterFacts, ErrorKind, Message, RequestError, Task, WeightFile
 
 MAX_VALUE_BYTES = 64 * 2**20
 _MAX_INT = 2**53
@@ -227,5 +227,6 @@ _READERS: dict[str, Reader] = {
     "tuple[Message, ...]": _list_of(_object_reader(Message)),
     "tuple[WeightFile, ...]": _list_of(_object_reader(WeightFile)),
     "RequestError | None": _optional(_object_reader(RequestError)),
+    "AdapterFacts | None": _optional(_object_reader(AdapterFacts)),
 }
 _JSON_TYPES = frozenset({"Mapping[str, str]", "tuple[Message, ...]", "RequestError | None"})

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llmaudit.findings import Run
-from llmaudit.records import ModelFacts, ProbeSetFacts, WeightFile
+from llmaudit.records import AdapterFacts, ModelFacts, ProbeSetFacts, WeightFile
 from llmaudit.transparency.folders import hide_folders
 from llmaudit.transparency.limits import METHOD_LIMITS
 from llmaudit.transparency.scoring import scorer_pairs
@@ -86,16 +86,33 @@ def _model(model: ModelFacts) -> Iterator[tuple[str, str]]:
     yield "context length", UNKNOWN if context is None else f"{context:,} tokens"
     yield "languages", ", ".join(model.languages)
     yield "licence", model.licence
+    yield "kind of licence", model.licence_class
+    yield "source of that licence", hide_folders(model.licence_source)
     yield "training data", model.training_data
+    yield "disclosure of training data", model.training_data_disclosure
     yield "source of that disclosure", hide_folders(model.training_data_source)
+    for issue in model.known_issues:
+        yield "known issue", hide_folders(issue)
     yield "weight format", model.weight_format
     yield "numerical setting", f"{model.dtype} on {model.device}"
     if not model.weights:
         yield "weights", UNKNOWN
     for file in model.weights:
         yield f"weights: {hide_folders(file.name)}", describe_file(file)
+    if model.adapter:
+        yield from _adapter(model.adapter)
     for note in model.notes:
         yield "note", hide_folders(note)
+
+
+def _adapter(adapter: AdapterFacts) -> Iterator[tuple[str, str]]:
+    yield "adapter", f"{adapter.name} ({adapter.kind}), {adapter.applied}"
+    yield "adapter: source", hide_folders(adapter.source)
+    yield "adapter: revision", adapter.revision
+    yield "adapter: base model", hide_folders(adapter.base)
+    yield "adapter: base model it names itself", hide_folders(adapter.declared_base)
+    settings = (f"{name} {value}" for name, value in adapter.settings.items())
+    yield "adapter: settings", hide_folders("; ".join(settings))
 
 
 def describe_file(file: WeightFile) -> str:
@@ -107,7 +124,10 @@ def _sent(model: ModelFacts) -> Iterator[tuple[str, str]]:
     yield "chat format", model.chat_format
     if model.chat_template:
         yield "chat template", model.chat_template
-    yield "definition of likelihood", model.likelihood_definition or "no likelihood was used"
+    yield (
+        "definition of likelihood",
+        (model.likelihood_definition or model.no_likelihood or "no likelihood was used"),
+    )
 
 
 def _probe_sets(sets: tuple[ProbeSetFacts, ...]) -> Iterator[tuple[str, str]]:
