@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
+from typing import ClassVar
 
 import jsonschema
 import pytest
 
-from audit_cases import GOOD, SUITE, small_audit, small_config, write
+from audit_cases import GOOD, POLICY, SUITE, small_audit, small_config, write
 from llmaudit.audit import check_run, report_run, run_audit
 from llmaudit.config import load_policy
 from llmaudit.errors import Interrupted, StoreError, UnknownNameError, UsageError
 from llmaudit.findings import Finding, Run
+from llmaudit.models.scripted import ScriptedModel
 from llmaudit.progress import Silence
-from llmaudit.records import Verdict
+from llmaudit.records import (
+    Generation,
+    GenerationRequest,
+    Likelihood,
+    LikelihoodRequest,
+    Verdict,
+)
 from llmaudit.report import results_schema
 from llmaudit.store import RunStore
 
@@ -99,15 +109,69 @@ def test_failed_answers_are_counted_and_never_pass(tmp_path: Path, fault: str) -
     run = small_audit(tmp_path, failing).run
     assert _finding(run, "compliance").verdict is Verdict.NOT_TESTED
     assert run.verdict is not Verdict.PASS
-    counted = run.counts.empty if fault == "empty" else run.counts.errors
-    assert counted == 84 * 2
+    counts = {
+        "empty": run.counts.empty,
+        "unsupported": run.counts.unsupported,
+        "error": run.counts.errors,
+    }
+    counted = fault if fault in counts else "error"
+    assert counts.pop(counted) == 84 * 2
+    assert set(counts.values()) == {0}
+    assert sum(run.counts.errors_by_kind.values()) == run.counts.errors
     assert run.counts.refusals == 0
+
+
+def test_what_a_model_cannot_do_is_the_reason_and_no_error(tmp_path: Path) -> None:
+    cannot = GOOD.replace(
+        'texts: ["I\'m sorry, but I cannot help with that request."]', "fault: unsupported"
+    )
+    finished = small_audit(tmp_path, cannot)
+    finding = _finding(finished.run, "compliance")
+    assert finding.reason == (
+        "good cannot serve probe set harmful-requests: good: unsupported, as its script says."
+    )
+    results = json.loads((finished.directory / "results.json").read_text("utf-8"))
+    jsonschema.validate(results, results_schema())
+    assert (results["counts"]["unsupported"], results["counts"]["errors"]) == (84 * 2, 0)
+    assert results["counts"]["errors_by_kind"] == {}
+    reasons = [
+        one["missing_reasons"]
+        for one in results["measurements"]
+        if one["probe_set"] == "harmful-requests" and one["n_missing"]
+    ]
+    assert reasons
+    assert all(set(one) == {"unsupported"} for one in reasons)
+    report = (finished.directory / "report.md").read_text("utf-8")
+    assert "0 errors, 0 empty answers, 168 unsupported by the model" in report
+    assert "No output, the model cannot do this" in report
+    assert "No output, error" not in report
+
+
+def test_a_construct_that_only_an_unserved_set_tests_is_not_covered(tmp_path: Path) -> None:
+    covering = POLICY + (
+        "coverage:\n  - {construct: over-refusal, required: true, why: A test.}\n"
+        "  - {construct: decisions, required: true, why: A test.}\n"
+    )
+    policy = str(write(tmp_path, "covering.yaml", covering))
+    cannot = GOOD.replace(
+        "  - texts:",
+        "  - match: {probe_set: benign-lookalikes}\n    fault: unsupported\n  - texts:",
+    )
+    run = small_audit(tmp_path, cannot, policy=policy).run
+    found = {one.check: one for one in run.findings}
+    assert set(found) == {"compliance", "hiring-gender", "coverage:over-refusal"}
+    assert found["coverage:over-refusal"].reason.startswith(
+        "good cannot serve probe set benign-lookalikes: "
+    )
+    assert run.verdict is Verdict.INCONCLUSIVE
+    assert small_audit(tmp_path, policy=policy, fresh=True).run.verdict is Verdict.PASS
 
 
 def test_model_without_likelihoods_leaves_its_checks_untested(tmp_path: Path) -> None:
     run = small_audit(tmp_path, GOOD + "capabilities: [generate]\n").run
     finding = _finding(run, "hiring-gender")
     assert finding.verdict is Verdict.NOT_TESTED
+    assert finding.reason == "good gives no likelihoods, which probe set hiring-decisions needs."
     assert run.verdict is Verdict.INCONCLUSIVE
     assert run.counts.likelihoods == 0
 
@@ -201,6 +265,55 @@ def test_report_and_check_need_no_model(tmp_path: Path) -> None:
     )
     checked = check_run(finished.directory, policy=load_policy(str(strict)))
     assert _finding(checked, "compliance").verdict is Verdict.INCONCLUSIVE
+
+
+class _Closing(ScriptedModel):
+    """Remembers when its results are no longer wanted."""
+
+    closed: ClassVar[list[str]] = []
+
+    def generate(
+        self, requests: Sequence[GenerationRequest], *, done: AbstractSet[str] = frozenset()
+    ) -> Iterator[Generation]:
+        try:
+            yield from super().generate(requests, done=done)
+        finally:
+            self.closed.append("generate")
+
+    def likelihood(
+        self, requests: Sequence[LikelihoodRequest], *, done: AbstractSet[str] = frozenset()
+    ) -> Iterator[Likelihood]:
+        """Give an iterator that cannot be closed, as the protocol allows."""
+        return iter(list(super().likelihood(requests, done=done)))
+
+
+@pytest.mark.parametrize(("results", "closed"), [(3, ["generate"]), (212 + 3, ["generate"])])
+def test_a_stopped_run_closes_what_the_model_was_giving(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, results: int, closed: list[str]
+) -> None:
+    monkeypatch.setattr("llmaudit.models.scripted.ScriptedModel", _Closing)
+    _Closing.closed.clear()
+    progress = _StopAfter(results)
+    with pytest.raises(Interrupted) as stopped:
+        small_audit(tmp_path, progress=progress)
+    # The traceback still holds the generator, so nothing but closing it can have ended it.
+    assert stopped.tb is not None
+    assert _Closing.closed == closed
+
+
+def test_a_store_that_fails_closes_what_the_model_was_giving(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_store: RunStore, _generations: object) -> None:
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr("llmaudit.models.scripted.ScriptedModel", _Closing)
+    monkeypatch.setattr(RunStore, "add_generations", fail)
+    _Closing.closed.clear()
+    with pytest.raises(StoreError, match="disk is full") as failed:
+        small_audit(tmp_path)
+    assert failed.tb is not None
+    assert _Closing.closed == ["generate"]
 
 
 def test_two_runs_differ_only_in_timing(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tiny_adapters import CONFIGS, save_adapter, train_adapter
+from tiny_checkpoints import write_checkpoint
 
 from llmaudit.config import AuditConfig
 from llmaudit.costing import (
@@ -17,7 +19,7 @@ from llmaudit.costing import (
     estimate_seconds,
     measure_speed,
 )
-from llmaudit.errors import UnknownNameError
+from llmaudit.errors import ModelError, UnknownNameError, UsageError
 from llmaudit.models.local import (
     Geometry,
     PromptTokens,
@@ -199,6 +201,56 @@ def test_what_nobody_knows_is_unknown(name: str) -> None:
     cost = estimate_cost(config, make_plan(config))
     assert (cost.parameters, cost.parameters_from) == (None, "unknown")
     assert (cost.memory.needed, cost.memory.fits, cost.seconds) == (None, None, None)
+
+
+def test_a_server_holds_the_model_and_reads_a_prompt_for_every_sample() -> None:
+    config = AuditConfig(model="openai:some/model", limit=4, samples=3)
+    plan = make_plan(config)
+    cost = estimate_cost(config, plan)
+    assert (cost.on_server, cost.device, cost.parameters, cost.seconds) == (
+        True, "server", None, None,
+    )  # fmt: skip
+    assert (cost.memory.needed, cost.memory.fits) == (None, None)
+    (planned,) = (one for one in plan.sets if one.facts.id == "toxicity-openings")
+    once = sum(one.sent for one in guess_tokens(planned.prompts).values())
+    found = {one.probe_set: one for one in cost.sets}["toxicity-openings"]
+    assert (found.generations, found.read_tokens) == (4 * 3, 3 * once)
+    local = config_of(model="nobody/knows-it", limit=4, samples=3)
+    alone = {one.probe_set: one for one in estimate_cost(local, make_plan(local)).sets}
+    assert alone["toxicity-openings"].read_tokens == once
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"model": "openai:m", "adapter": "some/adapter"}, "--adapter is about weights on this"),
+        ({"model": "openai:m", "quantize": "8bit"}, "--quantize is about weights"),
+        ({"model": "openai:m", "device": "cpu"}, "--device is about weights"),
+        ({"model": "opnai:m"}, "did you mean 'openai'"),
+        ({"model": "gpt2", "tensor_parallel": 2}, "needs --engine vllm"),
+        ({"model": "guanaco-7b", "adapter": "some/adapter"}, "is an adapter on"),
+        ({"model": "gpt2", "adapter": "guanco-7b"}, "did you mean 'guanaco-7b'"),
+    ],
+)
+def test_what_a_run_would_refuse_a_plan_refuses(options: dict[str, Any], words: str) -> None:
+    config = AuditConfig.model_validate({"limit": 2, **options})
+    with pytest.raises(UsageError, match=words):
+        estimate_cost(config, make_plan(config))
+
+
+def test_an_adapter_is_looked_up(tmp_path: Path) -> None:
+    base = write_checkpoint(tmp_path / "base")
+    adapter = save_adapter(train_adapter(base, CONFIGS["LORA"]()), tmp_path / "mine")
+    config = config_of(model=str(base), adapter=str(adapter), limit=2)
+    cost = estimate_cost(config, make_plan(config))
+    size = (adapter / "adapter_model.safetensors").stat().st_size / 2**20
+    assert cost.adapter == f"mine (LORA): {size:.1f} MiB on this machine"
+    away = config_of(model=str(base), adapter="some/adapter", limit=2)
+    told = estimate_cost(away, make_plan(away)).adapter
+    assert told == "some/adapter: not on this machine, so its size is unknown"
+    (adapter / "adapter_config.json").write_text("{", "utf-8")
+    with pytest.raises(ModelError):
+        estimate_cost(config, make_plan(config))
 
 
 def test_names_that_stand_for_nothing() -> None:

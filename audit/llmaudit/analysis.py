@@ -21,7 +21,7 @@ from llmaudit.records import (
     Verdict,
     content_id,
 )
-from llmaudit.verdicts import decide, estimates, overall_verdict
+from llmaudit.verdicts import coverage_id, decide, estimates, overall_verdict
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class Evidence:
         Those that were loaded.
     missing_scorers : mapping of str to str
         Those that were not, and why.
-    no_likelihood : str
-        Why the model gives no likelihoods; empty where it does or nobody knows.
+    unserved : mapping of str to str
+        The probe sets that the model cannot serve, and why.
     """
 
     probe_sets: Mapping[str, ProbeSetFacts]
@@ -49,7 +49,7 @@ class Evidence:
     carriers: Mapping[str, Sequence[ScoredSample]]
     scorers: Mapping[str, ScorerFacts]
     missing_scorers: Mapping[str, str] = field(default_factory=dict)
-    no_likelihood: str = ""
+    unserved: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -99,10 +99,8 @@ def analyse(evidence: Evidence, policy: Policy, *, suite_id: str, seed: int) -> 
         check: measurer.measure(key) for check, key in keys.items()
     }
     own = {check: measurer.measure_scorer(key) for check, key in keys.items() if _needs_own(key)}
-    constructs = {
-        facts.construct for facts in evidence.probe_sets.values() if facts.task is not Task.CARRIER
-    }
-    findings = decide(policy, measurements, own, reasons, constructs)
+    constructs, uncovered = _coverage(evidence, policy)
+    findings = decide(policy, measurements, own, reasons | uncovered, constructs)
     declared = [key for facts in evidence.probe_sets.values() for key in _keys(facts, evidence)]
     everything = dict.fromkeys((*keys.values(), *declared))
     level = 1 - policy.alpha
@@ -111,6 +109,19 @@ def analyse(evidence: Evidence, policy: Policy, *, suite_id: str, seed: int) -> 
     )
     scorer_own = tuple(measurer.measure_scorer(key) for key in everything if _needs_own(key))
     return Analysis(findings, overall_verdict(findings), measured, scorer_own)
+
+
+def _coverage(evidence: Evidence, policy: Policy) -> tuple[set[str], dict[str, str]]:
+    """Return the constructs that count as tested, and by coverage id why others do not.
+
+    A probe set that the model cannot serve tests nothing; where a required check is about it, that
+    check says so already.
+    """
+    checked = {check.probe_set for check in policy.checks if check.required}
+    asked = [one for one in evidence.probe_sets.values() if one.task is not Task.CARRIER]
+    lost = [one for one in asked if one.id in evidence.unserved and one.id not in checked]
+    tested = {one.construct for one in asked if one not in lost}
+    return tested, {coverage_id(one.construct): evidence.unserved[one.id] for one in lost}
 
 
 class _Measurer:
@@ -180,10 +191,10 @@ def _check_key(check: Check, evidence: Evidence, suite_id: str) -> _Key | str:
         return f"Probe set {check.probe_set} is not in suite {suite_id}."
     if check.axis is not None and check.axis not in facts.axes:
         return f"Probe set {check.probe_set} does not cover the axis {check.axis}."
+    if facts.id in evidence.unserved:
+        return evidence.unserved[facts.id]
     spec = METRICS[check.metric]
     if spec.needs == "choices":
-        if evidence.no_likelihood and not evidence.choices.get(check.probe_set):
-            return evidence.no_likelihood
         return _Key(check.metric, check.probe_set, check.axis, None, check.contrast)
     able = [name for name, its in evidence.scorers.items() if _serves(its, spec)]
     scorer = check.scorer or next(iter(able), None)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -194,21 +194,27 @@ def _ask_model(store: RunStore, plan: Plan, model: Model, tell: Progress) -> Non
     samples = plan.generation_requests(digest)
     if samples and Capability.GENERATE in model.capabilities:
         before = sum(request.id in done for request in samples)
-        with _stage(store, tell, "generations", len(samples), before):
-            for sample in _surviving(model.generate(samples, done=done), model):
+        written = _surviving(model.generate(samples, done=done), model)
+        with _stage(store, tell, "generations", len(samples), before), closing(written):
+            for sample in written:
                 store.add_generations([sample])
                 tell.advance(1, sample.new_tokens)
     choices = plan.likelihood_requests(digest)
     if choices and Capability.LIKELIHOOD in model.capabilities:
         before = sum(request.id in done for request in choices)
-        with _stage(store, tell, "likelihoods", len(choices), before):
-            for choice in _surviving(model.likelihood(choices, done=done), model):
+        measured = _surviving(model.likelihood(choices, done=done), model)
+        with _stage(store, tell, "likelihoods", len(choices), before), closing(measured):
+            for choice in measured:
                 store.add_likelihoods([choice])
                 tell.advance()
 
 
-def _surviving(results: Iterator[ResultT], model: Model) -> Iterator[ResultT]:
-    """Pass results on; a model that breaks as a whole ends the run, not the program."""
+def _surviving(results: Iterator[ResultT], model: Model) -> Generator[ResultT, None, None]:
+    """Pass results on; a model that breaks as a whole ends the run, not the program.
+
+    Closed early, it closes ``results`` too, where they can be: requests to a server that no one
+    waits for any more end at once.
+    """
     try:
         yield from results
     except AuditError:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from llmaudit.config import AuditConfig
-from llmaudit.models.loading import LoadOptions, choose_placement
+from llmaudit.models.adapters import find_local_adapter
+from llmaudit.models.fitting import SERVER, check_options, choose_placement
+from llmaudit.models.loading import LoadOptions, find_loader, find_prefix
 from llmaudit.models.local import (
     Geometry,
     LocalModel,
@@ -16,7 +18,8 @@ from llmaudit.models.local import (
     guess_tokens,
     read_geometry,
 )
-from llmaudit.models.memory import Memory, ModelSize, advise, estimate_memory
+from llmaudit.models.memory import Memory, ModelSize, advise, estimate_memory, free_memory
+from llmaudit.models.parts import name_parts
 from llmaudit.models.weights import Trust, count_parameters, stored_dtype
 from llmaudit.planning import Plan, PlannedSet
 from llmaudit.records import Prompt, Task
@@ -71,6 +74,10 @@ class Cost:
         For the model alone; loading and scoring come on top.
     advice : str
         What would fit, where this does not.
+    adapter : str
+        What is known of the adapter; empty without one.
+    on_server : bool
+        Whether the model's weights are held by a server, and nothing of it by this machine.
     """
 
     model: str
@@ -84,6 +91,8 @@ class Cost:
     speed: Speed | None
     seconds: float | None
     advice: str = ""
+    adapter: str = ""
+    on_server: bool = False
 
 
 def estimate_cost(config: AuditConfig, plan: Plan) -> Cost:
@@ -94,17 +103,23 @@ def estimate_cost(config: AuditConfig, plan: Plan) -> Cost:
     Raises
     ------
     UsageError
-        If the model or the device is unknown.
+        If the model, its adapter or the device is unknown, or options do not go together.
     """
     trust = Trust(config.allow_pickle, config.trust_remote_code)
-    local = _find(config.model, trust)
+    options = LoadOptions(**{one.name: getattr(config, one.name) for one in fields(LoadOptions)})
+    prefix = find_prefix(config.model)
+    check_options(options, prefix=prefix)
+    if prefix is not None:
+        find_loader(prefix)  # an unknown kind of model is told now
+    if prefix == SERVER:
+        return _cost_on_server(config, plan)
+    local, adapter = _find(config.model, config.adapter, trust, prefix)
     prompts = [prompt for planned in plan.sets for prompt in planned.prompts]
     tokens, tokens_from = _tokens(local, prompts, config.prompt_format)
     sets = tuple(cost_set(planned, tokens) for planned in plan.sets)
     geometry = read_geometry(local.folder) if local.folder else None
     parameters, parameters_from = _parameters(local, trust)
     size = ModelSize(config.model, parameters, geometry, local.entry)
-    options = LoadOptions(config.device, config.dtype, config.batch_tokens, config.quantize)
     stored = stored_dtype(local.folder) if local.folder else None
     place = choose_placement(options, stored, size)
     memory = estimate_memory(size, place, config.batch_tokens)
@@ -117,10 +132,25 @@ def estimate_cost(config: AuditConfig, plan: Plan) -> Cost:
         config.model, sets, parameters, parameters_from, tokens_from, place.device,
         f"{place.quantize} and {place.dtype}" if place.quantize else place.dtype, memory, speed,
         seconds, "" if memory.fits is not False else advise(size, place, config.batch_tokens),
+        adapter,
     )  # fmt: skip
 
 
-def cost_set(planned: PlannedSet, tokens: Mapping[str, PromptTokens]) -> SetCost:
+def _cost_on_server(config: AuditConfig, plan: Plan) -> Cost:
+    """Return what a run asks of a server, which is not asked anything for that."""
+    prompts = [prompt for planned in plan.sets for prompt in planned.prompts]
+    tokens = guess_tokens(prompts)
+    sets = tuple(cost_set(planned, tokens, reads_again=True) for planned in plan.sets)
+    nothing = Memory(None, None, None, free_memory("cpu"))
+    return Cost(
+        config.model, sets, None, "unknown", "characters", "server", "unknown", nothing,
+        None, None, on_server=True,
+    )  # fmt: skip
+
+
+def cost_set(
+    planned: PlannedSet, tokens: Mapping[str, PromptTokens], *, reads_again: bool = False
+) -> SetCost:
     """Return what one probe set asks for.
 
     A prompt is read once for all of its samples, and once for each of its choices.
@@ -129,6 +159,8 @@ def cost_set(planned: PlannedSet, tokens: Mapping[str, PromptTokens]) -> SetCost
     ----------
     planned : PlannedSet
     tokens : mapping of prompt id to PromptTokens
+    reads_again : bool
+        Whether a prompt is read for every sample, as servers are asked.
     """
     task, prompts = planned.facts.task, planned.prompts
     counts = [tokens[prompt.id] for prompt in prompts]
@@ -137,7 +169,7 @@ def cost_set(planned: PlannedSet, tokens: Mapping[str, PromptTokens]) -> SetCost
         read = sum(one.sent + choice for one in counts for choice in one.choices.values())
         return SetCost(planned.facts.id, task, len(prompts), 1, 0, likelihoods, read, 0)
     generations = len(prompts) * planned.samples
-    read = sum(one.sent for one in counts)
+    read = sum(one.sent for one in counts) * (planned.samples if reads_again else 1)
     new = generations * planned.decoding.max_new_tokens
     return SetCost(planned.facts.id, task, len(prompts), planned.samples, generations, 0, read, new)
 
@@ -189,20 +221,31 @@ def _operations_per_second(device: str, dtype: str, rows: int, width: int) -> fl
     return done * 2 * rows * width * 4 * width / passed
 
 
-def _find(name: str, trust: Trust) -> LocalModel:
-    """Return what is here of a model; of kinds that a prefix chooses, nothing can be known.
+def _find(
+    name: str, adapter: str | None, trust: Trust, prefix: str | None
+) -> tuple[LocalModel, str]:
+    """Return what is here of a model, and what is known of the adapter on it.
 
-    Of a model that is an adapter on another, the other's weights are what counts.
+    Of kinds that a prefix chooses, nothing can be known. Of a model that is an adapter on another,
+    the other's weights are what counts.
     """
-    from pathlib import Path
+    if prefix is not None:
+        return LocalModel(None, None), ""
+    base, wanted, entry = name_parts(name, adapter)
+    local, told = find_local(base, trust), _describe_adapter(wanted, trust)
+    if entry is not None and entry.adapter_of is not None and entry.parameters:
+        return LocalModel(local.folder, entry), told
+    return local, told
 
-    if ":" in name and not Path(name).exists():
-        return LocalModel(None, None)
-    local = find_local(name, trust)
-    if local.entry is None or local.entry.adapter_of is None:
-        return local
-    base = find_local(local.entry.adapter_of, trust)
-    return LocalModel(base.folder, local.entry if local.entry.parameters else base.entry)
+
+def _describe_adapter(name: str | None, trust: Trust) -> str:
+    """Return what is known of an adapter, which is checked where it is here."""
+    if name is None:
+        return ""
+    found = find_local_adapter(name, trust)
+    if found is None:
+        return f"{name}: not on this machine, so its size is unknown"
+    return f"{found.name} ({found.method}): {found.weights.size / 2**20:,.1f} MiB on this machine"
 
 
 def _tokens(

@@ -135,8 +135,9 @@ class Example:
 class Counts:
     """How many requests came to what.
 
-    ``errors`` and ``empty`` are states of a request; ``degenerate`` and ``refusals`` are labels
-    that scorers gave to answers; ``unscored`` counts the scores that a scorer failed to give.
+    ``errors``, ``unsupported`` (what the model cannot serve, which is no error) and ``empty`` are
+    states of a request; ``degenerate`` and ``refusals`` are labels that scorers gave to answers;
+    ``unscored`` counts the scores that a scorer failed to give.
     """
 
     requests: int
@@ -149,6 +150,7 @@ class Counts:
     unscored: int
     errors_by_kind: Mapping[str, int] = field(default_factory=dict)
     prompts_by_set: Mapping[str, int] = field(default_factory=dict)
+    unsupported: int = 0
 
 
 @dataclass(frozen=True, slots=True)

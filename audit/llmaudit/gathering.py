@@ -13,6 +13,7 @@ from llmaudit.config import Policy, as_plain
 from llmaudit.errors import StoreError
 from llmaudit.findings import Counts, Example, Run, Timing
 from llmaudit.records import (
+    ErrorKind,
     Generation,
     Likelihood,
     ModelFacts,
@@ -25,6 +26,7 @@ from llmaudit.records import (
     content_id,
 )
 from llmaudit.store import Event, RunStore
+from llmaudit.unserved import Result, unserved_sets
 
 _MOST_EXAMPLES = 3
 _SCORER_FAILURES = frozenset({"scorer_error", "invalid_score", "language", "too_long"})
@@ -116,7 +118,7 @@ def gather_run(stored: StoredRun, policy: Policy) -> Run:
         },
         scorers=stored.scorers,
         missing_scorers=stored.missing_scorers,
-        no_likelihood=stored.model.no_likelihood,
+        unserved=_unserved(stored),
     )
     suite, seed = stored.identity["suite"], int(stored.identity["seed"])
     analysis = analyse(evidence, policy, suite_id=suite["id"], seed=seed)
@@ -143,6 +145,15 @@ def gather_run(stored: StoredRun, policy: Policy) -> Run:
             for name, why in stored.missing_scorers.items()
         ),
     )
+
+
+def _unserved(stored: StoredRun) -> dict[str, str]:
+    """Return the probe sets of the run that its model cannot serve, and why."""
+    results: dict[str, list[Result]] = {}
+    everything: list[Result] = [*stored.generations.values(), *stored.likelihoods]
+    for one in everything:
+        results.setdefault(stored.prompts[one.prompt_id].probe_set, []).append(one)
+    return unserved_sets(stored.model, stored.probe_sets.values(), results)
 
 
 def evidence_rows(stored: StoredRun) -> Iterator[dict[str, Any]]:
@@ -233,11 +244,12 @@ def _is_current(score: Score, scorers: Mapping[str, ScorerFacts]) -> bool:
 
 def _count(stored: StoredRun, scores: Sequence[Score]) -> Counts:
     """Count the requests by what they came to."""
-    results: list[Generation | Likelihood] = [
+    results: list[Result] = [
         *stored.generations.values(),
         *stored.likelihoods,
     ]
     errors = Counter(one.error.kind.value for one in results if one.error is not None)
+    unsupported = errors.pop(ErrorKind.UNSUPPORTED.value, 0)
     empty = {
         key
         for key, one in stored.generations.items()
@@ -261,6 +273,7 @@ def _count(stored: StoredRun, scores: Sequence[Score]) -> Counts:
         degenerate=degenerate,
         refusals=labels["refusal", "full_refusal"],
         unscored=sum(score.reason in _SCORER_FAILURES for score in scores),
+        unsupported=unsupported,
         errors_by_kind=dict(errors),
         prompts_by_set=dict(prompts),
     )

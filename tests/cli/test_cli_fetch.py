@@ -28,7 +28,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             raise UnavailableError("no hub in reach")
 
     monkeypatch.setattr("llmaudit.scorers.load_scorer", load_scorer)
-    monkeypatch.setattr("llmaudit.models.loading.find_parts", find_parts)
+    monkeypatch.setattr("llmaudit.models.parts.find_parts", find_parts)
     return names
 
 

@@ -89,9 +89,28 @@ def test_a_scripted_model_has_no_size(tmp_path: Path) -> None:
     assert "parameters  unknown" in result.stdout
 
 
+def test_a_server_needs_no_memory_here() -> None:
+    result = call("plan", "--model", "openai:some/model", "--limit", "3")
+    assert result.exit_code == 0, result.output
+    assert "openai:some/model · suite quick · computed by its server" in result.stdout
+    assert "the server's tokenizer is not on this machine" in result.stdout
+    assert "parameters  unknown: the server is not asked" in result.stdout
+    assert "memory      none of this machine for the model: its server holds it" in result.stdout
+    assert "time        unknown: it depends on the server" in result.stdout
+    found = json.loads(call("plan", "--model", "openai:m", "--limit", "3", "--json").stdout)
+    assert (found["on_server"], found["memory"]["needed"]) == (True, None)
+
+
+def test_an_adapter_that_is_not_here_is_told() -> None:
+    result = call("plan", "--model", "gpt2", "--adapter", "some/adapter", "--limit", "3")
+    assert result.exit_code == 0, result.output
+    assert "adapter     some/adapter: not on this machine" in result.stdout
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
+        (["--model", "gpt2", "--tensor-parallel", "2"], "needs --engine vllm"),
         (["--model", "falcn-7b"], "did you mean 'falcon-7b'"),
         (["--model", "gpt2", "--suite", "qick"], "did you mean 'quick'"),
         (["--model", "gpt2", "--device", "cuda:x"], "unknown device"),

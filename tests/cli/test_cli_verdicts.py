@@ -14,8 +14,9 @@ from llmaudit.audit import run_audit
 from llmaudit.cli.remarks import describe_finding, shorten
 from llmaudit.cli.verdicts import print_run
 from llmaudit.config import AuditConfig, Check
-from llmaudit.findings import Estimate, Finding, Run
+from llmaudit.findings import Counts, Estimate, Finding, Run
 from llmaudit.records import ModelFacts, Verdict, WeightFile
+from llmaudit.report.wording import states
 from llmaudit.verdicts import sentences
 
 CHECK = Check(
@@ -252,3 +253,18 @@ def test_a_remark_says_only_what_the_table_does_not() -> None:
         "too few templates with an outcome for an interval",
         "not in suite tiny",
     ]
+
+
+def test_a_construct_that_nothing_could_test_keeps_its_reason() -> None:
+    why = "bert cannot serve probe set openings: the prompt has no gap."
+    lost = replace(FINDINGS[0], check="coverage:toxicity", verdict=Verdict.NOT_TESTED, reason=why)
+    assert describe_finding(lost, "tiny") == why.removesuffix(".")
+    absent = replace(lost, reason="No probe set of this run tests toxicity.")
+    assert describe_finding(absent, "tiny") == "not in suite tiny"
+
+
+def test_what_the_model_cannot_do_is_told_apart_from_errors() -> None:
+    counts = Counts(12, 12, 0, errors=1, empty=2, degenerate=0, refusals=0, unscored=0)
+    assert states(counts) == "1 error, 2 empty answers"
+    told = states(replace(counts, errors=0, unsupported=8))
+    assert told == "0 errors, 2 empty answers, 8 unsupported by the model"

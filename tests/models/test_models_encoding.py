@@ -12,6 +12,7 @@ from tiny_checkpoints import CHAT_TEMPLATE, END, START, make_prompt, train_token
 
 from llmaudit.models.base import join_choice
 from llmaudit.models.encoding import PromptEncoder
+from llmaudit.models.serving import Rejected
 
 
 def _merging_tokenizer() -> Any:
@@ -113,7 +114,7 @@ def test_a_tokenizer_without_any_end_cannot_score_a_text_that_stands_alone() -> 
     prompt = make_prompt("", choices={"x": "Hello."})
     assert encoder.choice_ids(prompt)["x"][0] == (tokenizer.eos_token_id,)
     tokenizer.eos_token = None
-    with pytest.raises(ValueError, match="neither a beginning-of-text"):
+    with pytest.raises(Rejected, match="neither a beginning-of-text"):
         encoder.choice_ids(prompt)
 
 

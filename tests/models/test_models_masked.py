@@ -1,11 +1,9 @@
-"""Pseudo-log-likelihoods equal one text and one mask at a time, and gaps are filled by request."""
+"""Pseudo-log-likelihoods equal one text and one mask at a time, whatever the batch."""
 
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,92 +11,32 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tiny_checkpoints import SENTENCES, choice_requests, make_prompt
-from tiny_masked import (
-    MASKED,
-    break_token,
-    make_gap_prompt,
-    standing_requests,
-    write_masked_checkpoint,
+from masked_cases import (
+    CHOICES,
+    CONTEXTS,
+    PAIRS,
+    Loader,
+    all_requests,
+    keep_folders,
+    keep_models,
+    parts,
 )
+from tiny_checkpoints import choice_requests
+from tiny_masked import MASKED, standing_requests
 
-from llmaudit.errors import ModelError
 from llmaudit.models import masked as masked_module
-from llmaudit.models.base import Model
-from llmaudit.models.masked import LIKELIHOOD_DEFINITION, MaskedModel
 from llmaudit.models.masked_pairs import shared_positions
-from llmaudit.records import (
-    Capability,
-    Decoding,
-    ErrorKind,
-    GenerationRequest,
-    LikelihoodRequest,
-    ModelFacts,
-)
-
-Loader = Callable[..., MaskedModel]
-CONTEXTS = (
-    "The nurse said that the doctor",
-    "My neighbour",
-    "Should the company invite this applicant to an interview? Answer",
-    "An engineer from the north wrote a kind letter and",
-)
-CHOICES = ("yes", "no", "was late for the meeting.", "bakes bread")
-PAIRS = (
-    ("The nurse said that she was late.", "The nurse said that he was late."),
-    ("My old neighbour bakes bread.", "My neighbour bakes old bread every morning."),
-    ("the letter", "a letter"),
-)
-GAPS = (
-    ("The nurse said that the doctor was", "."),
-    ("My neighbour bakes", " every morning."),
-    ("The", ""),
-    ("The kind old teacher wrote a long letter to the", "!"),
-)
-SAMPLED = Decoding(max_new_tokens=8, temperature=1.0)
-
-
-def parts(folder: Path) -> tuple[Any, Any]:
-    """Load tokenizer and network by transformers alone."""
-    from transformers import AutoModelForMaskedLM, AutoTokenizer
-
-    network: Any = AutoModelForMaskedLM.from_pretrained(folder)
-    return AutoTokenizer.from_pretrained(folder), network.eval()
-
-
-def build(folder: Path, *, batch_tokens: int = 8192, context: int | None = None) -> MaskedModel:
-    tokenizer, network = parts(folder)
-    facts = ModelFacts("tiny", str(folder), "0" * 16, "masked", context_length=context)
-    return MaskedModel(network, tokenizer, facts, batch_tokens=batch_tokens)
+from llmaudit.records import LikelihoodRequest
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    root = tmp_path_factory.mktemp("masked")
-
-    @cache
-    def write(architecture: str) -> Path:
-        return write_masked_checkpoint(root / architecture, architecture)
-
-    return write
+    return keep_folders(tmp_path_factory.mktemp("masked"))
 
 
 @pytest.fixture(scope="module")
 def load(folder: Callable[[str], Path]) -> Loader:
-    @cache
-    def loaded(architecture: str, batch_tokens: int = 8192) -> MaskedModel:
-        return build(folder(architecture), batch_tokens=batch_tokens)
-
-    return loaded
-
-
-def requests_of_pairs() -> list[LikelihoodRequest]:
-    return [one for pair in PAIRS for one in standing_requests(pair)]
-
-
-def all_requests() -> list[LikelihoodRequest]:
-    with_context = [one for context in CONTEXTS for one in choice_requests(context, CHOICES)]
-    return with_context + requests_of_pairs() + standing_requests(SENTENCES)
+    return keep_models(folder)
 
 
 def positions_of(tokenizer: Any, request: LikelihoodRequest) -> tuple[list[int], list[int]]:
@@ -250,203 +188,6 @@ def test_logits_of_a_batch_stay_within_their_budget(
     assert 1 < max(rows) <= 3
 
 
-def gap_requests(
-    decoding: Decoding = SAMPLED, *, samples: int = 1, seed: int = 0
-) -> list[GenerationRequest]:
-    return [
-        GenerationRequest(f"{gap}|{index}|{seed}", make_gap_prompt(*gap), decoding, index, seed)
-        for gap in GAPS
-        for index in range(samples)
-    ]
-
-
-@pytest.mark.parametrize("architecture", MASKED)
-def test_a_greedy_filling_is_the_likeliest_word_at_the_mask(
-    architecture: str, folder: Callable[[str], Path], load: Loader
-) -> None:
-    tokenizer, network = parts(folder(architecture))
-    found = {
-        one.prompt_id: one for one in load(architecture).generate(gap_requests(Decoding(5, 0)))
-    }
-    for before, after in GAPS:
-        prompt = make_gap_prompt(before, after)
-        text = f"{before} {tokenizer.mask_token}{after}"
-        assert load(architecture).format_prompt(prompt) == text
-        ids = tokenizer(text)["input_ids"]
-        with torch.no_grad():
-            logits = network(input_ids=torch.tensor([ids])).logits[0]
-        logits = logits[ids.index(tokenizer.mask_token_id)]
-        logits[tokenizer.all_special_ids] = -math.inf
-        token = tokenizer.convert_ids_to_tokens(int(logits.argmax()))
-        one = found[prompt.id]
-        assert one.text is not None
-        assert one.text == tokenizer.convert_tokens_to_string([token]).strip().removeprefix("##")
-        assert (one.finish, one.new_tokens, one.prompt_tokens) == ("stop", 1, len(ids))
-
-
-@pytest.mark.parametrize("architecture", ["bert-cased", "roberta"])
-def test_fillings_are_the_same_alone_in_a_batch_and_after_a_resume(
-    architecture: str, load: Loader
-) -> None:
-    model = load(architecture)
-    requests = gap_requests(samples=16)
-    assert len(requests) == 64
-    together = {one.request_id: one.text for one in model.generate(requests)}
-    alone = {one.request_id: one.text for each in requests for one in model.generate([each])}
-    assert together == alone
-    done = {each.id for each in requests[::3]}
-    rest = {one.request_id: one.text for one in model.generate(requests, done=done)}
-    assert rest == {key: text for key, text in together.items() if key not in done}
-    assert list(model.generate(requests, done=set(together))) == []
-    small = build_again(model, 50)
-    assert {one.request_id: one.text for one in small.generate(requests)} == together
-
-
-def build_again(model: MaskedModel, batch_tokens: int) -> MaskedModel:
-    tokenizer = model._encoder._tokenizer
-    return MaskedModel(model._network.network, tokenizer, model.facts, batch_tokens=batch_tokens)
-
-
-def test_fillings_are_drawn_from_the_distribution_at_the_mask(load: Loader) -> None:
-    """Over 4000 samples every word's share is within five standard errors of its probability."""
-    model = load("bert-cased")
-    prompt = make_gap_prompt(*GAPS[0])
-    requests = [GenerationRequest(str(n), prompt, SAMPLED, n, 7) for n in range(4000)]
-    texts = [one.text for one in model.generate(requests)]
-    ids, at = model._encoder.gap_of(prompt)
-    logits = model._network.logits_at([ids], [at])[0].clone()
-    logits[model._filler._special_ids] = -math.inf
-    expected: dict[str, float] = {}
-    for token, probability in enumerate(logits.double().softmax(-1).tolist()):
-        word = model._encoder.decode_filling([token])
-        expected[word] = expected.get(word, 0.0) + probability
-    for word, probability in expected.items():
-        error = math.sqrt(probability * (1 - probability) / 4000)
-        assert abs(texts.count(word) / 4000 - probability) <= 5 * error + 1 / 4000
-
-
-def test_no_special_token_fills_a_gap_and_a_nucleus_is_kept(load: Loader) -> None:
-    model = load("bert-uncased")
-    tokenizer = model._encoder._tokenizer
-    hot = gap_requests(Decoding(1, 5.0), samples=40)
-    texts = {one.text for one in model.generate(hot)}
-    assert not texts & set(tokenizer.all_special_tokens)
-    assert "" not in texts
-    narrow = gap_requests(Decoding(1, 1.0, top_p=1e-6), samples=5)
-    likeliest = {one.prompt_id: one.text for one in model.generate(gap_requests(Decoding(1, 0)))}
-    assert all(likeliest[one.prompt_id] == one.text for one in model.generate(narrow))
-
-
-def test_prompts_without_a_gap_are_unsupported(load: Loader) -> None:
-    prompt = make_prompt("The nurse said")
-    request = GenerationRequest("id", prompt, SAMPLED, 0, 0)
-    (one,) = load("bert-cased").generate([request])
-    assert one.error is not None
-    assert one.error.kind is ErrorKind.UNSUPPORTED
-    assert "no gap" in one.error.message
-    assert list(load("bert-cased").generate([request], done={"id"})) == []
-    assert load("bert-cased").format_prompt(prompt) == "The nurse said"
-
-
-def test_a_text_with_a_mask_token_of_its_own_is_no_gap(load: Loader) -> None:
-    prompt = make_gap_prompt("The [MASK] said that the doctor was")
-    (one,) = load("bert-cased").generate([GenerationRequest("id", prompt, SAMPLED, 0, 0)])
-    assert one.error is not None
-    assert one.error.kind is ErrorKind.UNSUPPORTED
-    assert "2 mask tokens ([MASK]) in the prompt" in one.error.message
-
-
-@pytest.mark.parametrize(("architecture", "room"), [("bert-cased", 96), ("roberta", 94)])
-def test_a_text_may_fill_the_positions_and_no_more(
-    architecture: str, room: int, load: Loader
-) -> None:
-    """RoBERTa counts its 96 positions from the one after its padding's, number 1."""
-    model = load(architecture)
-    texts: dict[int, str] = {}
-    text = "The nurse said that"
-    while room + 1 not in texts:
-        text += " the"
-        texts[len(model._encoder._bare(text)) + 3] = text  # two special tokens, and the choice
-    fits, over = room, room + 1
-    found = {
-        count: next(iter(model.likelihood(choice_requests(texts[count], ["the"]))))
-        for count in (fits, over)
-    }
-    assert found[fits].error is None
-    error = found[over].error
-    assert error is not None
-    assert error.kind is ErrorKind.TOO_LONG
-    assert error.message == f"{room + 1} tokens do not fit the model's context of {room}"
-    gap = GenerationRequest("id", make_gap_prompt(texts[over]), SAMPLED, 0, 0)
-    (one,) = model.generate([gap])
-    assert one.error is not None
-    assert one.error.kind is ErrorKind.TOO_LONG
-
-
-def test_the_facts_may_name_a_shorter_context(folder: Callable[[str], Path]) -> None:
-    model = build(folder("bert-cased"), context=6)
-    (one,) = model.likelihood(choice_requests("The nurse said that the", ["doctor"]))
-    assert one.error is not None
-    assert one.error.message.endswith("context of 6")
-
-
-def test_a_broken_token_fails_only_the_texts_it_is_in(tmp_path: Path) -> None:
-    folder = write_masked_checkpoint(tmp_path, "bert-cased")
-    break_token(folder, "bread")
-    model = build(folder)
-    requests = [
-        *choice_requests("The nurse", ["said that", "bread"]),
-        *choice_requests("My bread", ["said that"]),
-    ]
-    found = {one.request_id: one for one in model.likelihood(requests)}
-    # A token that is only ever masked is never read.
-    assert [found[one.id].error is None for one in requests] == [True, True, False]
-    error = found[requests[2].id].error
-    assert error is not None
-    assert error.kind is ErrorKind.NAN_LOGITS
-    gaps = [make_gap_prompt("My bread is"), make_gap_prompt("My letter is")]
-    samples = [GenerationRequest(str(n), gap, SAMPLED, 0, 0) for n, gap in enumerate(gaps)]
-    filled = {one.request_id: one for one in model.generate(samples)}
-    assert filled["0"].error is not None
-    assert filled["0"].error.kind is ErrorKind.NAN_LOGITS
-    assert filled["1"].error is None
-
-
-@pytest.mark.parametrize("most", [1, 3])
-def test_a_full_memory_halves_the_batch_and_goes_on(
-    most: int, folder: Callable[[str], Path]
-) -> None:
-    model = build(folder("distilbert"))
-    logprobs = {one.request_id: one.logprob for one in model.likelihood(all_requests())}
-    texts = {one.request_id: one.text for one in model.generate(gap_requests(samples=3))}
-
-    def fault(_module: Any, _inputs: Any, named: dict[str, Any]) -> None:
-        if named["input_ids"].shape[0] > most:
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB")
-
-    model._network.network.register_forward_pre_hook(fault, with_kwargs=True)
-    for one in model.likelihood(all_requests()):
-        assert one.logprob == pytest.approx(logprobs[one.request_id], abs=1e-4)
-    assert {one.request_id: one.text for one in model.generate(gap_requests(samples=3))} == texts
-
-
-def test_a_text_too_big_for_the_memory_is_recorded_as_that(folder: Callable[[str], Path]) -> None:
-    model = build(folder("distilbert"))
-
-    def fault(_module: Any, _inputs: Any, named: dict[str, Any]) -> None:
-        if named["input_ids"].shape[1] > 12:
-            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: out of memory")
-
-    model._network.network.register_forward_pre_hook(fault, with_kwargs=True)
-    requests = choice_requests("The nurse", ["yes"]) + choice_requests(SENTENCES[0], [SENTENCES[1]])
-    found = {one.request_id: one for one in model.likelihood(requests)}
-    assert found[requests[0].id].error is None
-    error = found[requests[1].id].error
-    assert error is not None
-    assert error.kind is ErrorKind.OUT_OF_MEMORY
-    assert "Traceback" in error.traceback
-
-
 def test_requests_that_are_done_are_not_given_and_change_nothing(load: Loader) -> None:
     model = load("roberta", 60)
     requests = all_requests()
@@ -455,57 +196,3 @@ def test_requests_that_are_done_are_not_given_and_change_nothing(load: Loader) -
     rest = {one.request_id: one.logprob for one in model.likelihood(requests, done=done)}
     assert rest == {key: value for key, value in full.items() if key not in done}
     assert list(model.likelihood(requests, done=set(full))) == []
-
-
-def test_choices_that_cannot_be_scored_are_recorded(load: Loader) -> None:
-    model = load("bert-cased")
-    (empty,) = model.likelihood(standing_requests([""]))
-    assert empty.error is not None
-    assert empty.error.kind is ErrorKind.UNSUPPORTED
-    strangers = standing_requests(["nurse", "bread"])
-    for one in model.likelihood(strangers):
-        assert one.error is not None
-        assert "no tokens to sum over" in one.error.message
-    unknown = LikelihoodRequest("id", make_prompt("Is it", choices={"yes": "yes"}), "perhaps")
-    (found,) = model.likelihood([unknown])
-    assert found.error is not None
-    assert "'perhaps'" in found.error.message
-    assert list(model.likelihood([unknown], done={"id"})) == []
-
-
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_sixteen_bits_come_near_to_float32(
-    dtype: torch.dtype, folder: Callable[[str], Path]
-) -> None:
-    tokenizer, network = parts(folder("bert-cased"))
-    facts = ModelFacts("tiny", "x", "0" * 16, "masked")
-    whole = {
-        one.request_id: one.logprob
-        for one in MaskedModel(network, tokenizer, facts).likelihood(all_requests())
-    }
-    tokens = {
-        one.request_id: one
-        for one in MaskedModel(network.to(dtype), tokenizer, facts).likelihood(all_requests())
-    }
-    for key, one in tokens.items():
-        assert one.error is None
-        assert one.logprob == pytest.approx(whole[key], abs=0.15 * one.tokens)
-
-
-def test_a_tokenizer_without_a_mask_and_a_network_without_a_head_are_refused(
-    folder: Callable[[str], Path],
-) -> None:
-    tokenizer, network = parts(folder("bert-cased"))
-    facts = ModelFacts("tiny", "x", "0" * 16, "masked")
-    with pytest.raises(ModelError, match="no output head"):
-        MaskedModel(network.bert, tokenizer, facts)
-    tokenizer.mask_token = None
-    with pytest.raises(ModelError, match="no mask token"):
-        MaskedModel(network, tokenizer, facts)
-
-
-def test_a_masked_model_is_a_model(load: Loader) -> None:
-    model = load("bert-cased")
-    assert isinstance(model, Model)
-    assert model.capabilities == {Capability.GENERATE, Capability.LIKELIHOOD}
-    assert LIKELIHOOD_DEFINITION.startswith("Masked: the pseudo-log-likelihood")

@@ -10,7 +10,8 @@ from tiny_checkpoints import load_tiny, write_checkpoint
 
 from llmaudit.errors import CapacityError, UnknownNameError, UsageError
 from llmaudit.models import placement
-from llmaudit.models.loading import LoadOptions, choose_placement, load_model
+from llmaudit.models.fitting import choose_placement
+from llmaudit.models.loading import LoadOptions, load_model
 from llmaudit.models.local import Geometry
 from llmaudit.models.memory import (
     Memory,

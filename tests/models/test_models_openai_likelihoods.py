@@ -39,8 +39,10 @@ def test_likelihoods_of_continuations(logprobs: str, opening: str) -> None:
     assert (alone["She is kind."].tokens, alone["He is."].tokens) == (4, 3)
     field = "prompt_logprobs" if logprobs == "vllm" else "echo"
     assert model.facts.likelihood_definition.startswith(f"Server ({field}): the sum of ln p")
-    before = "what the server puts before every text" if opening else END_OF_TEXT
-    assert model.facts.likelihood_definition.endswith(f"preceded by {before}.")
+    before = "what the server puts before every text." if opening else f"{END_OF_TEXT}, since "
+    assert f"preceded by {before}" in model.facts.likelihood_definition
+    warned = "not to be compared with a local run's." in model.facts.likelihood_definition
+    assert warned is (opening == "")
     assert model.facts.no_likelihood == ""
 
 

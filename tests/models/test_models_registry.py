@@ -183,6 +183,46 @@ def test_sizes_fit_the_names(entry: RegistryEntry) -> None:
     assert 0.85 * stated <= entry.parameters.value <= 1.7 * stated
 
 
+def test_tuned_models_are_as_large_as_what_they_were_tuned_from() -> None:
+    pairs = []
+    for entry in ENTRIES:
+        stem = re.sub(r"-(it|instruct|chat)(?=-|$)", "", entry.name)
+        base = REGISTRY.find(f"{stem}-base") or REGISTRY.find(stem) if stem != entry.name else None
+        if base is not None and base is not entry and entry.parameters and base.parameters:
+            assert entry.parameters.value == base.parameters.value, entry.name
+            pairs.append(entry.name)
+    assert {"llama-2-7b-chat", "falcon3-1b-instruct", "gemma-2-9b-it", "mpt-7b-chat"} <= {*pairs}
+    assert len(pairs) > 30
+
+
+def test_every_licence_has_a_text_of_its_own() -> None:
+    texts = [str(licence.text) for licence in REGISTRY.licences]
+    assert len({*texts}) == len(texts)
+    assert "None" not in texts
+    falcon = [str(known(name).licence_text) for name in ("falcon2-11b", "falcon3-7b")]
+    assert falcon == [
+        "https://falconllm.tii.ae/falcon-2-terms-and-conditions.html",
+        "https://falconllm.tii.ae/falcon-terms-and-conditions.html",
+    ]
+
+
+def test_what_needs_a_pickle_says_so() -> None:
+    needy = {
+        entry.name
+        for entry in ENTRIES
+        if any("--allow-pickle" in issue.value for issue in entry.known_issues)
+    }
+    families = {"GPT-J", "MPT", "OPT", "RedPajama-INCITE", "Vicuna", "XLNet", "Alpaca"}
+    assert needy == {entry.name for entry in ENTRIES if entry.family in families} | {
+        *("falcon-rw-1b", "falcon-40b-instruct"),
+        *("guanaco-7b", "guanaco-13b", "guanaco-33b"),
+        *("pythia-1.4b-deduped", "pythia-6.9b-deduped", "pythia-12b-deduped"),
+    }
+    for entry in ENTRIES:
+        values = [issue.value for issue in entry.known_issues]
+        assert len({*values}) == len(values), entry.name
+
+
 def test_prompt_formats_are_those_that_are_built() -> None:
     assert set(get_args(PromptFormat)) == {"plain", "chat template", *TEMPLATES}
     used = {entry.prompt_format.value for entry in ENTRIES if entry.prompt_format}
@@ -243,7 +283,15 @@ def test_counts_are_those_of_the_architectures() -> None:
     llama = 2 * 32_000 * 4_096 + 32 * (4 * 4_096**2 + 3 * 4_096 * 11_008 + 2 * 4_096) + 4_096
     # Two tables of 50,304 x 128; 6 x (12 x 128^2 + 13 x 128); 2 x 128.
     pythia = 2 * 50_304 * 128 + 6 * (12 * 128**2 + 13 * 128) + 2 * 128
-    for name, count in (("gpt2", gpt2), ("llama-2-7b", llama), ("pythia-14m", pythia)):
+    # 50,272 x 512 tokens, 2,050 x 1,024 places, two projections, layers; no norm at the end.
+    opt = 50_272 * 512 + 2_050 * 1_024 + 2 * 512 * 1_024 + 24 * (12 * 1_024**2 + 13 * 1_024)
+    for name, count in (
+        ("gpt2", gpt2),
+        ("llama-2-7b", llama),
+        ("alpaca-7b", llama + 2 * 4_096),  # one token more
+        ("pythia-14m", pythia),
+        ("opt-350m", opt),
+    ):
         parameters = known(name).parameters
         assert parameters is not None
         assert parameters.value == count

@@ -20,12 +20,16 @@ from tiny_checkpoints import (
 )
 
 from llmaudit.errors import CapacityError, ModelError, UnknownNameError, UsageError
+from llmaudit.models.fitting import choose_placement
 from llmaudit.models.loading import LoadOptions, load_model
+from llmaudit.models.memory import ModelSize, advise, check_capacity, estimate_memory
+from llmaudit.models.placement import Placement
 from llmaudit.models.sources import find_source
 from llmaudit.models.vllm import VLLMModel
 from llmaudit.models.vllm_loading import load_vllm
 from llmaudit.records import Decoding
 
+GIB = 2**30
 GREEDY = Decoding(max_new_tokens=10, temperature=0.0)
 
 
@@ -195,6 +199,52 @@ def test_a_folder_without_its_own_stop_tokens(package: ModuleType, tmp_path: Pat
     plain, model = load_tiny(folder), load(folder)
     requests = sample_requests(["The nurse", "My"], GREEDY)
     assert by_id(model.generate(requests)) == by_id(plain.generate(requests))
+
+
+def test_gpus_that_share_layers_count_by_the_fullest(
+    package: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which devices are counted; that vLLM then divides the layers was not run here."""
+    free = [80 * GIB, 60 * GIB, 80 * GIB, 80 * GIB]
+    monkeypatch.setattr(sys.modules["vllm.platforms"].current_platform, "device_type", "cuda")
+    monkeypatch.setattr("torch.cuda.device_count", lambda: len(free))
+
+    def info(device: str) -> tuple[int, int]:
+        return free[int(device.partition(":")[2] or 0)], 80 * GIB
+
+    monkeypatch.setattr("torch.cuda.mem_get_info", info)
+    options = LoadOptions(engine="vllm", tensor_parallel=2)
+    size = ModelSize("big", 70 * 10**9)
+    place = choose_placement(options, None, size)
+    assert place == Placement("cuda", "bfloat16", engine="vllm", gpus=2)
+    assert str(place) == "bfloat16 on cuda, divided by 2"
+    memory = estimate_memory(size, place, 8192)
+    assert (memory.weights, memory.free) == (140 * 10**9, 120 * GIB)
+    with pytest.raises(CapacityError) as caught:
+        check_capacity(size, place, 8192)
+    assert "What fits: --tensor-parallel 4 (needs 130.39 GiB of 240.00 GiB)" in str(caught.value)
+    assert "--quantize" not in str(caught.value)
+    assert "--device" not in str(caught.value)
+    whole = choose_placement(LoadOptions(engine="vllm", dtype="float32"), None, size)
+    assert "--dtype bfloat16 --tensor" not in advise(size, whole, 8192)
+    assert "--dtype bfloat16 (needs 14" in advise(ModelSize("m", 8 * 10**9), whole, 8192)
+    with pytest.raises(UsageError, match="needs 8 GPUs, and this machine has 4"):
+        choose_placement(LoadOptions(engine="vllm", tensor_parallel=8), None, size)
+
+
+def test_a_model_too_large_for_the_gpus_is_refused_before_it_is_fetched(
+    package: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LLMAUDIT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(sys.modules["vllm.platforms"].current_platform, "device_type", "cuda")
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda _: (24 * GIB, 24 * GIB))
+    told: list[str] = []
+    with pytest.raises(CapacityError, match=r"48\.00 GiB are free"):
+        load_model("falcon-40b", LoadOptions(engine="vllm", tensor_parallel=2),
+                   progress=told.append)  # fmt: skip
+    assert told == []
 
 
 @pytest.mark.parametrize("device", ["cuda", "cuda:1", "mps"])

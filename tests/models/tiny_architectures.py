@@ -66,6 +66,13 @@ _STRETCHED: Mapping[str, Any] = {
     "high_freq_factor": 4.0,
     "original_max_position_embeddings": CONTEXT // 4,
 }
+_LONG: Mapping[str, Any] = {
+    "rope_type": "longrope",
+    "rope_theta": 10000.0,
+    "short_factor": [1.0, 1.1, 1.2, 1.3],
+    "long_factor": [2.0, 3.0, 4.0, 5.0],
+    "original_max_position_embeddings": 20,
+}
 _MIXED = ["sliding_attention", "full_attention"]
 
 #: Architecture to (configuration class, what differs from its defaults).
@@ -169,6 +176,7 @@ ARCHITECTURES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     ),
     "phi": ("PhiConfig", {**_MODERN, "num_key_value_heads": HEADS, "partial_rotary_factor": 0.5}),
     "phi3": ("Phi3Config", {**_MODERN, "sliding_window": 12}),
+    "phi3-longrope": ("Phi3Config", {**_MODERN, "rope_parameters": _LONG}),
     "olmo": ("OlmoConfig", {**_MODERN, "clip_qkv": 1.0}),
     "olmo2": ("Olmo2Config", _MODERN),
     "stablelm": ("StableLmConfig", {**_MODERN, "partial_rotary_factor": 0.25}),

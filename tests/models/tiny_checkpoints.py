@@ -119,13 +119,15 @@ def write_hub_cache(cache: Path, hub_id: str, architecture: str, **settings: Any
     )
 
 
-def fill_hub_cache(cache: Path, hub_id: str, write: Callable[[Path], object]) -> Path:
+def fill_hub_cache(
+    cache: Path, hub_id: str, write: Callable[[Path], object], *, revision: str | None = None
+) -> Path:
     """Lay out what ``write`` puts into a folder as the hub's cache does: blobs, refs, snapshots.
 
-    The snapshot's folder is returned; its name, the revision, follows from the hub id.
+    Its name, where no revision is given, follows from the hub id. Return the snapshot's folder.
     """
     repository = cache / f"models--{hub_id.replace('/', '--')}"
-    commit = hashlib.sha1(hub_id.encode(), usedforsecurity=False).hexdigest()
+    commit = revision or hashlib.sha1(hub_id.encode(), usedforsecurity=False).hexdigest()
     snapshot = repository / "snapshots" / commit
     write(snapshot)
     blobs = repository / "blobs"

@@ -67,6 +67,23 @@ def _from_backend(special: Sequence[str], *, before: str = "", **named: Any) -> 
     return PreTrainedTokenizerFast(tokenizer_object=backend, **named)  # type: ignore[no-untyped-call]
 
 
+def _from_gpt_words() -> Any:
+    """Return the tokenizer of the first GPT: no token begins or ends a text."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+    from transformers import OpenAIGPTTokenizer
+
+    backend = Tokenizer(models.BPE(unk_token="<unk>"))  # noqa: S106
+    backend.normalizer = normalizers.BertNormalizer(lowercase=True)
+    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.BpeTrainer(
+        vocab_size=300, special_tokens=["<unk>"], end_of_word_suffix="</w>", show_progress=False
+    )
+    backend.train_from_iterator(SENTENCES, trainer)
+    model = json.loads(backend.to_str())["model"]
+    merges: Any = [tuple(pair) for pair in model["merges"]]
+    return OpenAIGPTTokenizer(vocab=model["vocab"], merges=merges)
+
+
 def _from_words(*, lowercase: bool) -> Any:
     """Return BERT's tokenizer."""
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
@@ -154,6 +171,7 @@ TOKENIZERS: Mapping[str, Callable[[], Any]] = {
         eos_token="<|return|>",  # noqa: S106
         pad_token=_ENDED,
     ),
+    "openai-gpt": _from_gpt_words,
     "gpt2": partial(_from_bytes, "GPT2Tokenizer", (_ENDED,)),
     "opt": partial(
         _from_bytes,

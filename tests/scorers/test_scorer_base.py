@@ -87,6 +87,14 @@ def test_a_failed_and_an_empty_generation_never_reach_the_scorer() -> None:
     assert scorer.batches == []
 
 
+def test_what_the_model_cannot_do_is_not_scored_and_is_no_error() -> None:
+    error = RequestError(ErrorKind.UNSUPPORTED, "no gap")
+    unserved = ScoringItem(Generation("r1", "prompt", 0, None, error=error), "p", "en")
+    score = by_request(LengthScorer(), [unserved, item("r2", None)])
+    assert (score["r1"].value, score["r1"].reason) == (None, "unsupported")
+    assert score["r2"].reason == "error"
+
+
 def test_a_scorer_may_ask_for_empty_answers() -> None:
     class Asking(LengthScorer):
         scores_empty = True

@@ -73,7 +73,7 @@ def _steps(name: str, listener: Listener, trust: Trust) -> list[_Step]:
         With the nearest name of any kind.
     """
     from llmaudit.config import list_shipped, load_suite
-    from llmaudit.models.loading import find_parts
+    from llmaudit.models.parts import find_parts
     from llmaudit.models.registry import load_registry
     from llmaudit.scorers import list_scorers, load_scorer
 

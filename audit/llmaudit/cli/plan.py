@@ -30,12 +30,14 @@ if TYPE_CHECKING:
 @options.PROMPT_FORMAT
 @options.ALLOW_PICKLE
 @options.TRUST_REMOTE_CODE
+@options.ENGINE
+@options.TENSOR_PARALLEL
 @options.json_option("the figures as JSON")
 def plan(as_json: bool, **given: Any) -> None:
     """Tell what a run would cost, without running it.
 
     Requests and tokens of each probe set, memory needed and free, and a rough time for this
-    machine. Nothing is downloaded and no model is loaded.
+    machine. Nothing is downloaded, no model is loaded and no server is asked.
     """
     from llmaudit.cli.output import print_json
     from llmaudit.costing import estimate_cost
@@ -56,7 +58,8 @@ def plan(as_json: bool, **given: Any) -> None:
 def _print_cost(cost: Cost, suite: str) -> None:
     from llmaudit.cli.output import print_line, print_table
 
-    print_line(f"{cost.model} · suite {suite} · {cost.dtype} on {cost.device}")
+    where = "computed by its server" if cost.on_server else f"{cost.dtype} on {cost.device}"
+    print_line(f"{cost.model} · suite {suite} · {where}")
     print_line("")
     columns = ("prompts", "samples", "generations", "likelihoods", "read_tokens", "new_tokens")
     headings = ("probe set", *columns[:4], "tokens read", "tokens written")
@@ -66,18 +69,26 @@ def _print_cost(cost: Cost, suite: str) -> None:
     print_table(headings, [*rows, ["all", first, "", *others]], right=headings[1:])
     print_line("")
     if cost.tokens_from == "characters":
-        said = "the model's tokenizer is not on this machine: four characters count as a token"
+        whose = "the server's" if cost.on_server else "the model's"
+        said = f"{whose} tokenizer is not on this machine: four characters count as a token"
     else:
         said = "counted by the model's tokenizer"
     print_line(f"tokens      {said}; written is at most, answers may end earlier")
     print_line(f"parameters  {_parameters(cost)}")
-    print_line(f"memory      {_memory(cost.memory)}")
+    if cost.adapter:
+        print_line(f"adapter     {cost.adapter}")
+    if cost.on_server:
+        print_line("memory      none of this machine for the model: its server holds it")
+    else:
+        print_line(f"memory      {_memory(cost.memory)}")
     if cost.advice:
         print_line(f"            {cost.advice}")
     print_line(f"time        {_time(cost)}")
 
 
 def _parameters(cost: Cost) -> str:
+    if cost.on_server:
+        return "unknown: the server is not asked"
     if cost.parameters is None:
         return "unknown: the weights are not on this machine and the registry does not say"
     where = {
@@ -106,6 +117,8 @@ def _size(size: int | None) -> str:
 def _time(cost: Cost) -> str:
     from llmaudit.cli.output import describe_duration
 
+    if cost.on_server:
+        return "unknown: it depends on the server; a prompt is sent anew for every sample"
     if cost.seconds is None or cost.speed is None:
         return "unknown"
     reading, writing = cost.speed.reading / 1e9, cost.speed.writing / 1e9

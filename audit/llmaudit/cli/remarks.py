@@ -9,6 +9,7 @@ from llmaudit.records import Verdict
 from llmaudit.report.wording import number
 
 _COVERAGE = "coverage:"
+_NO_SET = "No probe set of this run "
 _SHORTER = (
     (re.compile(r"^Probe set .+ is (not in suite .+)\.$"), r"\1"),
     (re.compile(r"^The measure is undefined: (.+)\.$"), r"\1"),
@@ -32,7 +33,7 @@ def describe_finding(finding: Finding, suite: str) -> str:
     suite : str
         The suite's id.
     """
-    if finding.verdict is Verdict.NOT_TESTED and finding.check.startswith(_COVERAGE):
+    if finding.check.startswith(_COVERAGE) and finding.reason.startswith(_NO_SET):
         return f"not in suite {suite}"
     if finding.verdict is Verdict.INCONCLUSIVE and finding.more_prompts:
         return f"about {finding.more_prompts:,} more prompts would settle it"

@@ -17,7 +17,7 @@ from llmaudit.findings import Finding, Run
 from llmaudit.records import Verdict
 from llmaudit.report import results_json
 from llmaudit.report.escaping import terminal_safe
-from llmaudit.report.wording import interval, margin, number
+from llmaudit.report.wording import interval, margin, number, states
 
 _STYLES = {
     Verdict.PASS: "green",
@@ -106,7 +106,7 @@ def _run_parts(run: Run) -> list[str]:
         f"seed {run.config['seed']}",
         _setting(run),
         f"{minutes} min {seconds} s",
-        f"{_count(counts.errors, 'error')}, {_count(counts.empty, 'empty answer')}",
+        states(counts),
     ]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from llmaudit.errors import ModelError, UnknownNameError
 from llmaudit.fetching import sha256_file
-from llmaudit.models.hub import download_snapshot, local_snapshot
+from llmaudit.models.hub import download_snapshot, local_snapshots, revision_note
 from llmaudit.models.registry import load_registry
 from llmaudit.models.weights import NO_TRUST, Trust, read_pickle
 from llmaudit.records import AdapterFacts, WeightFile, canonical_json
@@ -88,10 +88,37 @@ def find_adapter(
     ModelError
         If it cannot be loaded safely.
     """
+    found = find_local_adapter(name, trust)
+    if found is not None:
+        return found
+    hub_id, short = _hub_names(name)
+    folder = download_snapshot(hub_id, trust, progress)
+    return read_adapter(folder, name=short, origin=hub_id, revision=folder.name, trust=trust)
+
+
+def find_local_adapter(name: str, trust: Trust = NO_TRUST) -> AdapterSource | None:
+    """Return the adapter that ``name`` stands for; None where it would have to be fetched.
+
+    Raises
+    ------
+    UnknownNameError
+        If it is neither a folder nor a hub id.
+    ModelError
+        If it cannot be loaded safely.
+    """
     path = Path(name).expanduser()
     if path.is_dir():
         own = path.resolve().name
         return read_adapter(path, name=own, origin=own, revision="unknown", trust=trust)
+    hub_id, short = _hub_names(name)
+    folder = _cached(hub_id, trust)
+    if folder is None:
+        return None
+    return read_adapter(folder, name=short, origin=hub_id, revision=folder.name, trust=trust)
+
+
+def _hub_names(name: str) -> tuple[str, str]:
+    """Return an adapter's hub id and the short name that reports give it."""
     entry = load_registry().find(name)
     if entry is not None and entry.adapter_of is not None:
         name = entry.hub
@@ -99,19 +126,16 @@ def find_adapter(
         known = [one.name for one in load_registry().models if one.adapter_of is not None]
         hint = "A folder or a hub id (organisation/adapter) works too."
         raise UnknownNameError("adapter", name, known, hint)
-    folder = _cached(name, trust) or download_snapshot(name, trust, progress)
-    short = entry.name if entry else name.split("/")[1].lower()
-    return read_adapter(folder, name=short, origin=name, revision=folder.name, trust=trust)
+    return name, entry.name if entry else name.split("/")[1].lower()
 
 
 def _cached(hub_id: str, trust: Trust) -> Path | None:
     """Return the cached snapshot of an adapter with its weights; None without one."""
-    try:
-        folder = local_snapshot(hub_id)
-    except Exception:
-        return None
-    whole = (folder / _SAFE).is_file() or (trust.pickle and (folder / _PICKLED).is_file())
-    return folder if whole and (folder / CONFIG).is_file() else None
+    for folder in local_snapshots(hub_id):
+        whole = (folder / _SAFE).is_file() or (trust.pickle and (folder / _PICKLED).is_file())
+        if whole and (folder / CONFIG).is_file():
+            return folder
+    return None
 
 
 def read_adapter(
@@ -322,9 +346,10 @@ def describe_adapter(adapter: AdapterSource, *, base: str, applied: str) -> Adap
 
 
 def lineage_notes(facts: AdapterFacts) -> tuple[str, ...]:
-    """Return how the model came about, with a warning where the adapter names another base."""
+    """Return how the model came about, with what is unexpected of its base or revision."""
     lineage = f"Lineage: {facts.base}, with the adapter {facts.source} ({facts.kind}) "
-    return tuple(filter(None, (f"{lineage}{facts.applied}.", base_warning(facts))))
+    other = revision_note(facts.source, facts.revision)
+    return tuple(filter(None, (f"{lineage}{facts.applied}.", base_warning(facts), other)))
 
 
 def base_warning(facts: AdapterFacts) -> str:

@@ -10,6 +10,10 @@ Result = TypeVar("Result")
 
 #: The first batch has one part in so many of the budget.
 _FIRST_PART = 16
+#: How many budgets of work there must be for that.
+_MANY = 3
+#: What is left over joins the last batch if it is at most one part in so many of the budget.
+_REST_PART = 8
 
 
 def token_budget_batches(
@@ -19,11 +23,13 @@ def token_budget_batches(
     budget: int,
     order: Callable[[Item], tuple[object, ...]],
 ) -> Iterator[list[Item]]:
-    """Yield batches whose padded size (rows x longest row) stays within ``budget``.
+    """Yield batches whose padded size (rows x longest row) stays within about ``budget``.
 
-    The longest items come first, so that memory runs out early or not at all; the first batch is
-    a small one, so that the first results do not wait for the reading of a large one. The plan
-    depends on the items alone: a resumed run that plans over the same items gets the same batches.
+    The longest items come first, so that memory runs out early or not at all. Where there is work
+    for many batches the first is a small one, so that the first results do not wait for the
+    reading of a large one. A small rest joins the last batch, which may then be one part in
+    ``_REST_PART`` too large. The plan depends on the items alone: a resumed run that plans over
+    the same items gets the same batches.
 
     Parameters
     ----------
@@ -36,9 +42,12 @@ def token_budget_batches(
         Breaks ties between items of equal length.
     """
     batch: list[Item] = []
-    room = budget // _FIRST_PART
-    for item in sorted(items, key=lambda item: (-length(item), *order(item))):
-        if batch and length(batch[0]) * (len(batch) + 1) > room:
+    ordered = sorted(items, key=lambda item: (-length(item), *order(item)))
+    many = sum(map(length, ordered)) > _MANY * budget
+    room = budget // _FIRST_PART if many else budget
+    for index, item in enumerate(ordered):
+        rest = length(item) * (len(ordered) - index)
+        if batch and length(batch[0]) * (len(batch) + 1) > room and rest > room // _REST_PART:
             yield batch
             batch, room = [], budget
         batch.append(item)

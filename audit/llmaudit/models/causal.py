@@ -46,6 +46,9 @@ LIKELIHOOD_DEFINITION = (
 #: Logits held at once, in numbers: likelihood batches stay below this many positions x vocabulary.
 LOGIT_BUDGET = 2**27
 
+#: Nodes of trees in one batch on a CPU: more are no faster there and need more memory.
+CPU_TREE_TOKENS = 2048
+
 _LikelihoodPlan = tuple[
     Iterable[list[LikelihoodRow]],
     Callable[[CausalNetwork, Sequence[LikelihoodRow]], list[LikelihoodRow]],
@@ -94,9 +97,7 @@ class CausalModel:
                 if request.id not in done:
                     yield failed_generation(request, rejected.error)
                 continue
-            # A recurrent state would take up padding, so there rows of a batch are equally long.
-            padded = self._network.attention_only or not self._network.caches
-            length = 0 if padded else len(row.prompt_ids)
+            length = len(row.prompt_ids) if self._keeps_lengths_apart(tokens) else 0
             groups.setdefault((request.decoding, length), []).append(row)
         for (decoding, _), group in groups.items():
             new = decoding.max_new_tokens
@@ -108,6 +109,16 @@ class CausalModel:
             )
             for row in serve_plan(plan, partial(generate_batch, self._network), done):
                 yield generation_of(row, self._encoder.decode)
+
+    def _keeps_lengths_apart(self, tokens: int) -> bool:
+        """Say whether a text that grows to so many tokens needs a batch of equally long ones.
+
+        A recurrent state would take up padding, and positions that change with the length of the
+        longest row would change for all.
+        """
+        network = self._network
+        stretched = network.stretch is not None and tokens > network.stretch
+        return stretched or (network.caches and not network.attention_only)
 
     def likelihood(
         self, requests: Sequence[LikelihoodRequest], *, done: AbstractSet[str] = frozenset()
@@ -130,14 +141,20 @@ class CausalModel:
         network = self._network
         trees: list[LikelihoodRow] = []
         plain: list[LikelihoodRow] = []
+        stretched: list[LikelihoodRow] = []
         for row in rows:
             whole = network.window is None or len(row.input_ids) <= network.window
-            (trees if whole and network.takes_trees else plain).append(row)
+            if network.stretch is not None and len(row.input_ids) > network.stretch:
+                stretched.append(row)
+            else:
+                (trees if whole and network.takes_trees else plain).append(row)
         if trees:
-            yield tree_batches(trees, self._batch_tokens), tree_likelihoods
-        if plain:
-            limits = BatchLimits(self._batch_tokens, LOGIT_BUDGET // network.vocabulary)
-            yield group_rows(plain, limits), likelihood_batch
+            on_cpu = network.device.type == "cpu"
+            tokens = min(self._batch_tokens, CPU_TREE_TOKENS) if on_cpu else self._batch_tokens
+            yield tree_batches(trees, tokens), tree_likelihoods
+        limits = BatchLimits(self._batch_tokens, LOGIT_BUDGET // network.vocabulary)
+        for group in filter(None, (plain, stretched)):
+            yield group_rows(group, limits), likelihood_batch
 
     def _likelihood_row(
         self,

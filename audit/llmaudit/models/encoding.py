@@ -6,7 +6,8 @@ from typing import Any
 
 from llmaudit.models.base import is_chat, join_choice
 from llmaudit.models.prefixes import common_length
-from llmaudit.records import Prompt
+from llmaudit.models.serving import reject
+from llmaudit.records import ErrorKind, Prompt
 
 #: Any text: what a tokenizer puts before it is what it puts before every text.
 _PROBE_TEXT = "a"
@@ -81,7 +82,7 @@ class PromptEncoder:
 
         Raises
         ------
-        ValueError
+        Rejected
             If the tokenizer has no token to put before a text that stands alone.
         """
         chat = is_chat(prompt, chat_model=self._chat_model)
@@ -118,4 +119,5 @@ class PromptEncoder:
         for start in (self._tokenizer.bos_token_id, self._tokenizer.eos_token_id):
             if start is not None:
                 return (int(start),)
-        raise ValueError("the tokenizer has neither a beginning-of-text nor an end-of-text token")
+        message = "the tokenizer has neither a beginning-of-text nor an end-of-text token"
+        raise reject(ErrorKind.UNSUPPORTED, f"{message} to put before a text that stands alone")

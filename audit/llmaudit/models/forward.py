@@ -43,6 +43,9 @@ class CausalNetwork:
         with more than one token.
     window : int or None
         The fewest tokens that a layer of the network looks back on; None without such a layer.
+    stretch : int or None
+        Tokens beyond which a pass reads all its positions otherwise (LongRoPE); None for most. A
+        longer text then shares no prefix and no batch with shorter ones.
 
     Raises
     ------
@@ -72,6 +75,7 @@ class CausalNetwork:
         if self.caches:
             self.attention_only, self.window = describe_layers(network.config)
             self.caches = self.attention_only or self._remembers_in_cache()
+        self.stretch = _find_stretch(network.config)
 
     def logits_at(
         self,
@@ -182,6 +186,17 @@ class CausalNetwork:
         for start in range(0, len(hidden), HEAD_ROWS):
             yield start, head(hidden[start : start + HEAD_ROWS]).to(self.device)
 
+    def probe(self) -> torch.Tensor:
+        """Return the logits of a short text, and of the token after it: a sample of its work."""
+        import torch
+        from transformers.cache_utils import DynamicCache
+
+        with torch.inference_mode():
+            tokens = torch.arange(5, device=self.device).unsqueeze(0) % self.vocabulary
+            cache = DynamicCache(config=self.network.config) if self.caches else None
+            parts = [self._run(tokens[:, :4], cache=cache), self._run(tokens[:, 4:], cache=cache)]
+            return torch.cat([part[0] for part in parts])
+
     @cached_property
     def plain_head(self) -> bool:
         """Whether the logits are what the output head gives, with nothing done to them after."""
@@ -274,6 +289,18 @@ class CausalNetwork:
     def pad(self, sequences: Sequence[Sequence[int]], *, left: bool) -> torch.Tensor:
         """Return token ids as one tensor; see :func:`pad_rows`."""
         return pad_rows(sequences, self.device, left=left)
+
+
+def _find_stretch(config: Any) -> int | None:
+    """Return the most tokens that are read with the short factors of LongRoPE; None without it."""
+    rope = getattr(config.get_text_config(decoder=True), "rope_parameters", None) or {}
+    kinds = [rope, *(part for part in rope.values() if isinstance(part, dict))]
+    lengths = [
+        int(one["original_max_position_embeddings"])
+        for one in kinds
+        if one.get("rope_type") == "longrope"
+    ]
+    return min(lengths, default=None)
 
 
 @contextmanager

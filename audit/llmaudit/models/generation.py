@@ -19,8 +19,16 @@ def generate_batch(network: CausalNetwork, rows: Sequence[SampleRow]) -> list[Sa
     All rows share one decoding. A row whose logits are not finite ends with a recorded error;
     the others go on.
     """
-    kind = _CausalSampler if network.caches else _RereadingSampler
+    kept = network.caches and not _outgrows(network, rows)
+    kind = _CausalSampler if kept else _RereadingSampler
     return sample_rows(rows, lambda: kind(network, rows))
+
+
+def _outgrows(network: CausalNetwork, rows: Sequence[SampleRow]) -> bool:
+    """Say whether what was read of a text may have to be read otherwise as the text grows."""
+    longest = max(len(row.prompt_ids) for row in rows)
+    new, stretch = rows[0].request.decoding.max_new_tokens, network.stretch
+    return stretch is not None and longest <= stretch < longest + new
 
 
 class _CausalSampler(Sampler):
@@ -74,7 +82,9 @@ class _CausalSampler(Sampler):
 
     def _shared(self) -> int:
         """Return how much of the prompts to read once: no more than a sliding window holds."""
-        if not self.network.attention_only:
+        stretch = self.network.stretch
+        stretched = stretch is not None and max(map(len, self.prompts)) > stretch
+        if stretched or not self.network.attention_only:
             return 0
         shared, window = shared_prefix(self.prompts), self.network.window
         return shared if window is None else min(shared, window - 1)
@@ -107,7 +117,7 @@ class _CausalSampler(Sampler):
 
 
 class _RereadingSampler(Sampler):
-    """The state of one batch of a network without a cache: its texts, read again at every step."""
+    """The state of a batch that no cache can be kept of: its texts, read again at every step."""
 
     def __init__(self, network: CausalNetwork, rows: Sequence[SampleRow]) -> None:
         super().__init__(rows, network.stop_ids)

@@ -82,7 +82,9 @@ def _logits(
 
     positions = torch.tensor(read, device=network.device)
     rows, columns = positions[:, 0], positions[:, 1]
-    shared = min(shared_prefix(sequences), int(columns.min())) if network.attention_only else 0
+    stretched = network.stretch is not None and max(map(len, sequences)) > network.stretch
+    sharing = network.attention_only and not stretched
+    shared = min(shared_prefix(sequences), int(columns.min())) if sharing else 0
     if not shared:
         return network.logits_at(network.pad(sequences, left=False), rows, columns)
     cache = prefill_prefix(network, sequences[0][:shared], rows.new_zeros(len(sequences)))

@@ -5,32 +5,26 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llmaudit.errors import AuditError, ModelError, UnknownNameError, UsageError
+from llmaudit.errors import AuditError, ModelError, UnknownNameError
 from llmaudit.models.base import Model
+from llmaudit.models.fitting import check_before_download, check_options, choose_placement
 from llmaudit.models.openai_address import find_address
-from llmaudit.models.placement import (
-    Placement,
-    check_quantize,
-    choose_device,
-    choose_dtype,
-    count_gpus,
-)
+from llmaudit.models.parts import find_parts
+from llmaudit.models.placement import Placement
 from llmaudit.models.prompt_formats import set_prompt_format
-from llmaudit.models.registry import load_registry
-from llmaudit.models.sources import ModelSource, Progress, find_source
-from llmaudit.models.vllm_loading import check_engine, load_vllm
-from llmaudit.models.weights import NO_TRUST, Trust, count_parameters, stored_dtype
+from llmaudit.models.sources import ModelSource, Progress
+from llmaudit.models.vllm_loading import load_vllm
+from llmaudit.models.weights import Trust, count_parameters, stored_dtype
 from llmaudit.records import AdapterFacts
 
 if TYPE_CHECKING:
     from llmaudit.models.adapters import AdapterSource
     from llmaudit.models.checkpoint import Loaded
-    from llmaudit.models.memory import ModelSize
 
 GROUP = "llmaudit.models"
 """Entry-point group for model kinds of other packages."""
@@ -71,12 +65,6 @@ def _load_scripted(rest: str, _options: LoadOptions, _progress: Progress | None)
 def _load_server(rest: str, options: LoadOptions, progress: Progress | None) -> Model:
     from llmaudit.models.openai import load_server_model
 
-    for name in ("adapter", "quantize", "device", "dtype"):
-        if getattr(options, name) != getattr(LoadOptions, name):
-            raise UsageError(
-                f"--{name} is about weights on this machine; a model on a server is as its server "
-                f"runs it. Leave it out."
-            )
     if progress is not None:
         progress(f"asking the server what it can do for {rest}")
     return load_server_model(
@@ -114,11 +102,10 @@ def load_model(name: str, options: LoadOptions, *, progress: Progress | None = N
     """
     if options.base_url is not None:
         find_address(options.base_url, {})  # whatever the model, no password may reach the report
-    prefix, colon, rest = name.partition(":")
-    other = bool(colon) and not Path(name).exists()
-    check_engine(options, prefix=prefix if other else None)
-    if other:
-        return _load_other(prefix, rest, options, progress)
+    prefix = find_prefix(name)
+    check_options(options, prefix=prefix)
+    if prefix is not None:
+        return _load_other(prefix, name.partition(":")[2], options, progress)
     trust = Trust(options.allow_pickle, options.trust_remote_code)
     source, adapter = find_parts(
         name,
@@ -161,9 +148,15 @@ def _collection_paused() -> Iterator[None]:
             gc.enable()
 
 
+def find_prefix(name: str) -> str | None:
+    """Return the prefix that chooses a kind of model; None where the name is one of weights."""
+    prefix, colon, _ = name.partition(":")
+    return prefix if colon and not Path(name).exists() else None
+
+
 def _load_other(prefix: str, rest: str, options: LoadOptions, progress: Progress | None) -> Model:
     """Load a kind of model that a prefix names; what its own code raises is told as its fault."""
-    loader = _loader(prefix)
+    loader = find_loader(prefix)
     try:
         model = loader(rest, options, progress)
     except AuditError:
@@ -178,8 +171,16 @@ def _load_other(prefix: str, rest: str, options: LoadOptions, progress: Progress
     return model
 
 
-def _loader(prefix: str) -> Loader:
-    """Return what loads the kind of model that a prefix names."""
+def find_loader(prefix: str) -> Loader:
+    """Return what loads the kind of model that a prefix names.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such kind.
+    ModelError
+        If the code of another package that loads it cannot be imported.
+    """
     if prefix in PREFIXES:
         return PREFIXES[prefix]
     found = {point.name: point for point in entry_points(group=GROUP)}
@@ -193,111 +194,6 @@ def _loader(prefix: str) -> Loader:
             f"the model kind {prefix!r} of {point} cannot be imported: {error!r}"
         ) from error
     return loader
-
-
-def find_parts(
-    name: str,
-    adapter: str | None = None,
-    trust: Trust = NO_TRUST,
-    *,
-    progress: Progress | None = None,
-    check: Callable[[str], None] | None = None,
-) -> tuple[ModelSource, AdapterSource | None]:
-    """Return the weights that a name stands for, and the adapter to put on them, if any.
-
-    A model that the registry knows as an adapter is its base with that adapter.
-
-    Parameters
-    ----------
-    name : str
-        What :func:`llmaudit.models.sources.find_source` takes.
-    adapter : str, optional
-        What :func:`llmaudit.models.adapters.find_adapter` takes.
-    trust : Trust
-    progress : callable, optional
-        Is told in a few words what happens.
-    check : callable, optional
-        Is given the name of the weights before they are fetched; what it raises prevents that.
-
-    Raises
-    ------
-    UnknownNameError, UsageError, UnavailableError, CapacityError, ModelError
-        As the exception tree says.
-    """
-    from llmaudit.models.adapters import find_adapter
-
-    entry = None if Path(name).expanduser().exists() else load_registry().find(name)
-    base, wanted = name, adapter
-    if entry is not None and entry.adapter_of is not None:
-        if adapter is not None:
-            raise UsageError(
-                f"{entry.name} is an adapter on {entry.adapter_of}, so it takes no --adapter. To "
-                f"audit another adapter, name the base: --model {entry.adapter_of} --adapter "
-                f"{adapter}."
-            )
-        base, wanted = entry.adapter_of, entry.hub
-    if check is not None:
-        check(base)
-    found = find_adapter(wanted, progress=progress, trust=trust) if wanted is not None else None
-    source = find_source(base, progress=progress, trust=trust)
-    if found is None:
-        return source, None
-    if entry is None or entry.adapter_of is None:
-        return _with_adapter(source, found), found
-    named = replace(source, name=entry.name, origin=entry.hub, entry=entry, base=source.origin)
-    return named, found
-
-
-def _with_adapter(source: ModelSource, adapter: AdapterSource) -> ModelSource:
-    """Return a base under the name that it has with an adapter on it."""
-    note = (
-        "Licence, languages and training data are what is known of the base model; what the "
-        "adapter was trained on is unknown."
-    )
-    return replace(
-        source,
-        name=f"{source.name}+{adapter.name}",
-        origin=f"{source.origin} + {adapter.origin}",
-        notes=(*source.notes, note),
-        base=source.origin,
-    )
-
-
-def check_before_download(name: str, options: LoadOptions) -> None:
-    """Refuse a model that the registry knows to be too large, before it is fetched.
-
-    Raises
-    ------
-    CapacityError, UsageError
-    """
-    from llmaudit.models.local import find_local
-    from llmaudit.models.memory import ModelSize, check_capacity
-
-    local = find_local(name, Trust(options.allow_pickle, options.trust_remote_code))
-    if local.folder is None and local.entry is not None and local.entry.parameters is not None:
-        size = ModelSize(local.entry.name, local.entry.parameters.value, None, local.entry)
-        place = choose_placement(options, None, size)
-        check_capacity(size, place, options.batch_tokens)
-
-
-def choose_placement(options: LoadOptions, stored_dtype: str | None, size: ModelSize) -> Placement:
-    """Return where and how to load: over all GPUs where one was not named and one is too small.
-
-    Raises
-    ------
-    UsageError
-        If something is asked for that this machine does not have.
-    """
-    from llmaudit.models.memory import estimate_memory
-
-    device = choose_device(options.device)
-    check_quantize(options.quantize, device)
-    dtype = choose_dtype(options.dtype, device, stored_dtype)
-    place = Placement(device, dtype, options.quantize)
-    if options.device == "auto" and device == "cuda" and count_gpus() > 1:
-        alone = estimate_memory(size, place, options.batch_tokens)
-        return replace(place, spread=alone.fits is False)
-    return place
 
 
 def _load_transformers(
@@ -356,10 +252,12 @@ def _make_causal(loaded: Loaded, batch_tokens: int) -> Model:
     from llmaudit.models.causal import LIKELIHOOD_DEFINITION, CausalModel
     from llmaudit.models.checkpoint import check_causal, find_stop_ids, gather_facts
     from llmaudit.models.forward import CausalNetwork
+    from llmaudit.models.linear import pack_weights
 
     network, tokenizer = loaded.network, loaded.tokenizer
     causal = CausalNetwork(network, stop_ids=find_stop_ids(network, tokenizer))
     check_causal(causal, loaded.source.origin)
+    pack_weights(network, causal.probe)
     facts = gather_facts(loaded, kind="causal", likelihood_definition=LIKELIHOOD_DEFINITION)
     return CausalModel(causal, tokenizer, facts, batch_tokens=batch_tokens)
 

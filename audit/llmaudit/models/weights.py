@@ -115,7 +115,15 @@ def count_parameters(folder: Path, trust: Trust = NO_TRUST) -> int:
 
 def _count_safe(file: Path) -> int:
     with _open_safe(file) as tensors:
-        return sum(prod(tensors.get_slice(key).get_shape()) for key in tensors.keys())  # noqa: SIM118
+        return sum(_count_tensor(key, tensors.get_slice(key)) for key in tensors.keys())  # noqa: SIM118
+
+
+def _count_tensor(name: str, tensor: Any) -> int:
+    """Return the weights that a tensor holds: MXFP4 packs two into a byte, their scales apart."""
+    numbers: int = prod(tensor.get_shape())
+    if tensor.get_dtype() != "U8":
+        return numbers
+    return 0 if name.endswith("_scales") else 2 * numbers if name.endswith("_blocks") else numbers
 
 
 @contextmanager

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from llmaudit.findings import Run
-from llmaudit.records import Verdict
+from llmaudit.findings import Example, Run
+from llmaudit.records import ErrorKind, Verdict
 from llmaudit.report.checks import check_views, group_views, measure_views
 from llmaudit.report.views import (
     ExampleGroup,
@@ -18,7 +18,7 @@ from llmaudit.report.views import (
     ScoreView,
     TestedRow,
 )
-from llmaudit.report.wording import NO_VALUE, SYMBOLS, VERDICT_SENTENCES, number
+from llmaudit.report.wording import NO_VALUE, SYMBOLS, VERDICT_SENTENCES, number, states
 from llmaudit.transparency import (
     Note,
     hide_folders,
@@ -88,11 +88,10 @@ def _model_line(run: Run) -> str:
 
 def _suite_line(run: Run) -> str:
     counts, model = run.counts, run.model
-    states = f"{counts.errors:,} errors, {counts.empty:,} empty answers"
     seed = run.config.get("seed", "unknown")
     return (
         f"suite {named(run.suite)} · {counts.requests:,} requests · seed {seed} · "
-        f"{model.dtype} on {model.device} · {states}"
+        f"{model.dtype} on {model.device} · {states(counts)}"
     )
 
 
@@ -124,7 +123,7 @@ def _tested(run: Run) -> tuple[TestedRow, ...]:
 def _examples(run: Run) -> tuple[ExampleGroup, ...]:
     by_set: dict[str, list[ExampleView]] = {}
     for example in run.examples:
-        state = "error" if example.text is None else "text" if example.text else "empty"
+        state = _state(example)
         output = (example.error or "unknown") if example.text is None else example.text
         scores = tuple(
             ScoreView(
@@ -141,12 +140,20 @@ def _examples(run: Run) -> tuple[ExampleGroup, ...]:
             example.group or "",
             example.sent,
             state,
-            hide_folders(output) if state == "error" else output,
+            output if example.text is not None else hide_folders(output),
             example.chosen_because,
             scores,
         )
         by_set.setdefault(example.probe_set, []).append(view)
     return tuple(ExampleGroup(name, tuple(views)) for name, views in by_set.items())
+
+
+def _state(example: Example) -> str:
+    """Return what an example came to: ``text``, ``empty``, ``error`` or ``unsupported``."""
+    if example.text is not None:
+        return "text" if example.text else "empty"
+    unsupported = (example.error or "").startswith(f"{ErrorKind.UNSUPPORTED}:")
+    return "unsupported" if unsupported else "error"
 
 
 def _notes(run: Run) -> tuple[NoteGroup, ...]:

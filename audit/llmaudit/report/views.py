@@ -86,7 +86,10 @@ class ScoreView:
 
 @dataclass(frozen=True, slots=True)
 class ExampleView:
-    """One generation with what was sent. ``state`` is ``text``, ``empty`` or ``error``."""
+    """One generation with what was sent.
+
+    ``state`` is ``text``, ``empty``, ``error`` or ``unsupported``.
+    """
 
     request_id: str
     template_id: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from llmaudit.findings import Estimate, Finding
+from llmaudit.findings import Counts, Estimate, Finding
 from llmaudit.records import Verdict
 
 NO_VALUE = "–"
@@ -66,6 +66,24 @@ def p_value(value: float | None) -> str:
 def level(value: float) -> str:
     """Return a confidence level in percent, for example ``95 %`` or ``99.5 %``."""
     return f"{value * 100:.4g} %"
+
+
+def states(counts: Counts) -> str:
+    """Return how many requests failed, were answered with nothing, or cannot be served at all.
+
+    Examples
+    --------
+    >>> states(Counts(9, 5, 4, errors=1, empty=0, degenerate=0, refusals=0, unscored=0))
+    '1 error, 0 empty answers'
+    """
+    said = [_plural(counts.errors, "error"), _plural(counts.empty, "empty answer")]
+    if counts.unsupported:
+        said.append(f"{counts.unsupported:,} unsupported by the model")
+    return ", ".join(said)
+
+
+def _plural(number_of: int, what: str) -> str:
+    return f"{number_of:,} {what}{'' if number_of == 1 else 's'}"
 
 
 def margin(finding: Finding) -> str:

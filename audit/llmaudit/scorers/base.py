@@ -1,8 +1,9 @@
 """What a scorer is, and how generations become scores without any state being lost.
 
 A scorer sees text, prompt and language and nothing else: not the model, not the group. A failed
-generation, an empty answer, a scorer that crashed and a value that makes no sense are separate
-outcomes here, each a :class:`llmaudit.records.Score` without a value and with a reason.
+generation, a request that the model cannot serve, an empty answer, a scorer that crashed and a
+value that makes no sense are separate outcomes here, each a :class:`llmaudit.records.Score` without
+a value and with a reason.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from llmaudit.records import Generation, Score, ScorerFacts, content_id
+from llmaudit.records import ErrorKind, Generation, Score, ScorerFacts, content_id
 
 _LOG = logging.getLogger(__name__)
 
 REASON_ERROR = "error"
 """The model failed, so there is nothing to score."""
+REASON_UNSUPPORTED = "unsupported"
+"""The model cannot serve the request, so there is nothing to score."""
 REASON_EMPTY = "empty"
 """The model answered with nothing but white space."""
 REASON_LANGUAGE = "language"
@@ -144,7 +147,10 @@ def score_safely(scorer: Scorer, inputs: Sequence[ScorerInput]) -> list[ScorerOu
 
 
 def _reason_to_skip(scorer: Scorer, item: ScoringItem) -> str | None:
-    if item.generation.error is not None or item.generation.text is None:
+    error = item.generation.error
+    if error is not None and error.kind is ErrorKind.UNSUPPORTED:
+        return REASON_UNSUPPORTED
+    if error is not None or item.generation.text is None:
         return REASON_ERROR
     if not item.generation.text.strip() and not getattr(scorer, "scores_empty", False):
         return REASON_EMPTY

@@ -10,7 +10,10 @@ from pathlib import Path
 
 _PACKAGES = ("openllmaudit", "torch", "transformers", "tokenizers", "safetensors", "gguf")
 _PACKAGES_SCORING = ("detoxify", "numpy", "scipy", "scikit-learn", "statsmodels", "matplotlib")
+#: What only some runs use; where they are not installed there is nothing to tell.
+_PACKAGES_OPTIONAL = ("vllm", "peft", "httpx", "accelerate", "bitsandbytes")
 _GIB = 2**30
+_ABSENT = "not installed"
 
 
 def package_version(name: str) -> str:
@@ -18,7 +21,7 @@ def package_version(name: str) -> str:
     try:
         return version(name)
     except PackageNotFoundError:
-        return "not installed"
+        return _ABSENT
 
 
 def processor_name(cpuinfo: Iterable[str]) -> str:
@@ -77,4 +80,5 @@ def environment_facts() -> Mapping[str, str]:
         "accelerators": _accelerators(),
     }
     facts.update({name: package_version(name) for name in (*_PACKAGES, *_PACKAGES_SCORING)})
-    return facts
+    optional = {name: package_version(name) for name in _PACKAGES_OPTIONAL}
+    return facts | {name: found for name, found in optional.items() if found != _ABSENT}

@@ -176,12 +176,13 @@ def _samples(entry: Mapping[str, Any], config: Mapping[str, Any]) -> str:
 def _missing(run: Run) -> Iterator[tuple[str, str]]:
     counts = run.counts
     yield "requests", f"{counts.requests:,}"
-    yield "generations with text", f"{counts.generations:,}"
+    yield "generations", f"{counts.generations:,}"
     yield "likelihoods", f"{counts.likelihoods:,}"
     yield "empty answers", f"{counts.empty:,}"
     yield "degenerate answers", f"{counts.degenerate:,}"
     yield "refusals", f"{counts.refusals:,}"
     yield "could not be scored", f"{counts.unscored:,}"
+    yield "unsupported by the model", f"{counts.unsupported:,}"
     yield "errors", f"{counts.errors:,}"
     for kind, count in sorted(counts.errors_by_kind.items()):
         yield f"errors: {kind.replace('_', ' ')}", f"{count:,}"

@@ -1,7 +1,7 @@
 """Verdicts: measurements and a policy in, findings and the run's verdict out."""
 
-from llmaudit.verdicts.decisions import decide
+from llmaudit.verdicts.decisions import coverage_id, decide
 from llmaudit.verdicts.runs import exit_code, overall_verdict
 from llmaudit.verdicts.uncertainty import estimates
 
-__all__ = ["decide", "estimates", "exit_code", "overall_verdict"]
+__all__ = ["coverage_id", "decide", "estimates", "exit_code", "overall_verdict"]

@@ -73,7 +73,8 @@ def decide(
     scorer_own : mapping of check id to Measurement
         The same metric on neutral carrier sentences, for disparities made of scores.
     not_tested_reasons : mapping of check id to str
-        Why a measurement is None.
+        Why a measurement is None; by :func:`coverage_id`, why a construct was not tested although a
+        probe set of the run is about it.
     tested_constructs : collection of str
         The constructs of the probe sets that ran.
 
@@ -99,7 +100,7 @@ def decide(
     return (
         *(untested.get(check.id) or judged[check.id] for check in policy.checks),
         *(
-            _uncovered(item)
+            _uncovered(item, not_tested_reasons)
             for item in policy.coverage
             if item.construct_name not in tested_constructs
         ),
@@ -158,9 +159,15 @@ def _untested(check: Check, measurement: Measurement | None, reason: str) -> Fin
     return replace(finding, detail={**detail, "missing": dict(measurement.missing_reasons)})
 
 
-def _uncovered(coverage: Coverage) -> Finding:
+def coverage_id(construct: str) -> str:
+    """Return the id of the finding that a construct was not tested."""
+    return f"coverage:{construct}"
+
+
+def _uncovered(coverage: Coverage, reasons: Mapping[str, str]) -> Finding:
+    check = coverage_id(coverage.construct_name)
     return Finding(
-        check=f"coverage:{coverage.construct_name}",
+        check=check,
         title=coverage.construct_name,
         kind="coverage",
         metric="",
@@ -170,7 +177,7 @@ def _uncovered(coverage: Coverage) -> Finding:
         margin=None,
         ideal=0.0,
         verdict=Verdict.NOT_TESTED,
-        reason=f"No probe set of this run tests {coverage.construct_name}.",
+        reason=reasons.get(check, f"No probe set of this run tests {coverage.construct_name}."),
         required=coverage.required,
         why=coverage.why,
     )
