@@ -126,13 +126,19 @@ def test_a_family_is_audited_by_its_name(family: Family, hub: Path, tmp_path: Pa
 
 
 def check_numbers(store: RunStore, snapshot: Path, parameters: int) -> None:
-    """Check size, and likelihoods of texts that stand alone, against transformers alone."""
+    """Check size, tokens, and likelihoods of texts that stand alone against transformers."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     tokenizer: Any = AutoTokenizer.from_pretrained(snapshot)
     network: Any = AutoModelForCausalLM.from_pretrained(snapshot, dtype=torch.float32)
     assert parameters == sum(parameter.numel() for parameter in network.parameters())
+    sent, written = store.sent(), store.model_facts()
+    for generation in store.generations():
+        # A chat template writes the special tokens itself; a plain text gets the tokenizer's.
+        plain = written is None or not written.chat_template
+        ids = tokenizer(sent[generation.prompt_id], add_special_tokens=plain)["input_ids"]
+        assert generation.prompt_tokens == len(ids)
     prompts = {one.id: one for one in store.prompts() if one.probe_set == "stereotype-pairs"}
     alone = [one for one in store.likelihoods() if one.prompt_id in prompts]
     assert len(alone) == REQUESTS["stereotype-pairs"]
