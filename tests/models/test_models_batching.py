@@ -37,7 +37,7 @@ def test_token_budget_batches(lengths: list[int], budget: int) -> None:
     many = sum(lengths) > 3 * budget
     for batch in batches:
         longest = max(length for _, length in batch)
-        room = budget // 16 if many and batch is batches[0] else budget
+        room = budget // 32 if many and batch is batches[0] else budget
         rest = room // 8 if batch is batches[-1] else 0
         assert len(batch) == 1 or longest * len(batch) <= room + rest + longest
         assert len(batch) == 1 or batch is batches[-1] or longest * len(batch) <= room

@@ -9,7 +9,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 #: The first batch has one part in so many of the budget.
-_FIRST_PART = 16
+_FIRST_PART = 32
 #: How many budgets of work there must be for that.
 _MANY = 3
 #: What is left over joins the last batch if it is at most one part in so many of the budget.

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -118,8 +116,7 @@ def load_model(name: str, options: LoadOptions, *, progress: Progress | None = N
         progress(f"loading {source.name}")
     if options.engine == "vllm":
         return load_vllm(source, adapter, options)
-    with _collection_paused():
-        model = _load_transformers(source, adapter, options)
+    model = _load_transformers(source, adapter, options)
     if progress is not None and model.facts.adapter is not None:
         _tell_warning(model.facts.adapter, progress)
     return model
@@ -131,21 +128,6 @@ def _tell_warning(adapter: AdapterFacts, progress: Progress) -> None:
 
     if warning := base_warning(adapter):
         progress(f"warning: {warning}")
-
-
-@contextmanager
-def _collection_paused() -> Iterator[None]:
-    """Keep the garbage collector from walking a million new objects of which none is garbage.
-
-    It took a sixth of the five seconds in which torch, transformers and a small model are loaded.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def find_prefix(name: str) -> str | None:
