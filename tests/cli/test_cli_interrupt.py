@@ -18,7 +18,8 @@ from llmaudit.store import RunStore
 
 #: Answers five requests, says so in a file, and then takes a minute for each.
 SLOW_MODEL = """
-    import sys, time
+    import signal, sys, time
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
     from pathlib import Path
     from llmaudit.cli import main
     from llmaudit.models.scripted import ScriptedModel

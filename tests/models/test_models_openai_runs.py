@@ -86,12 +86,21 @@ def test_a_server_that_goes_is_gone_on_with_when_it_is_back(
     assert whole_counts["errors"] == 0
 
 
+#: A job that a script runs in the background ignores Ctrl-C, and so would its children.
+INTERRUPTIBLE = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from llmaudit.cli import main
+main()
+"""
+
+
 def test_ctrl_c_stops_a_run_whose_server_is_silent(tmp_path: Path) -> None:
     with FakeServer(ABLE) as server:
         words = audit_words(tmp_path, "toy", server.url)
         server.silent_from = server.surveyed + 1
         with subprocess.Popen(
-            [sys.executable, "-c", "from llmaudit.cli import main; main()", *words],
+            [sys.executable, "-c", INTERRUPTIBLE, *words],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
