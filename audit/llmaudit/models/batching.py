@@ -46,10 +46,11 @@ def token_budget_batches(
     many = sum(map(length, ordered)) > _MANY * budget
     room = budget // _FIRST_PART if many else budget
     for index, item in enumerate(ordered):
-        rest = length(item) * (len(ordered) - index)
-        if batch and length(batch[0]) * (len(batch) + 1) > room and rest > room // _REST_PART:
-            yield batch
-            batch, room = [], budget
+        if batch:
+            longest, rest = length(batch[0]), len(ordered) - index
+            if longest * (len(batch) + 1) > room and longest * rest > room // _REST_PART:
+                yield batch
+                batch, room = [], budget
         batch.append(item)
     if batch:
         yield batch
