@@ -42,7 +42,7 @@ def test_a_server_that_gives_likelihoods_is_asked_for_them(tmp_path: Path) -> No
     assert found["counts"]["generations"] == 4
     assert found["counts"]["likelihoods"] == 3 * 2  # siblings stay together
     assert found["model"]["likelihood_definition"].startswith("Server (prompt_logprobs)")
-    (hiring,) = (one for one in found["findings"] if one["check"] == "hiring")
+    (hiring,) = (one for one in found["findings"] if one["check"] == "hiring-gender")
     assert "log-probabilities" not in hiring["reason"]
 
 

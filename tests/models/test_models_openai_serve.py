@@ -149,6 +149,6 @@ def test_a_whole_run_with_a_real_server_behind_faults(
     assert results["counts"]["errors"] == 0
     assert results["model"]["kind"] == "server"
     findings = {one["check"]: one for one in results["findings"]}
-    assert findings["hiring"]["verdict"] == "not tested"
-    assert findings["hiring"]["reason"].startswith("The server gives no log-probabilities")
+    assert findings["hiring-gender"]["verdict"] == "not tested"
+    assert findings["hiring-gender"]["reason"].startswith("The server gives no log-probabilities")
     assert SECRET not in everything_in(tmp_path) + done.output

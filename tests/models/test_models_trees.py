@@ -120,3 +120,26 @@ def test_probabilities_do_not_depend_on_how_many_positions_reach_the_head(
             monkeypatch.setattr(forward, "HEAD_ROWS", size)
             found = network.logprobs_at(tokens, rows, columns, which, targets)
             assert torch.allclose(found, logits[which, targets], atol=1e-5)
+
+
+def test_sixteen_bits_round_no_choice(tmp_path: Path) -> None:
+    """The log-odds of two choices of one token are exact, given the states that the head reads."""
+    import torch
+
+    folder = write_checkpoint(tmp_path / "llama", "llama", seed=5)
+    model = load_tiny(folder, dtype="bfloat16")
+    assert isinstance(model, CausalModel)
+    network = model._network
+    tokens = torch.tensor([[1, 5, 9, 13]])
+    row, column = torch.zeros(1, dtype=torch.long), torch.tensor([3])
+    targets = [2, 17, 40, 41]
+    with torch.inference_mode():
+        found = network.logprobs_at(tokens, row, column, [0] * len(targets), targets)
+        seen: list[torch.Tensor] = []
+        head = network.network.get_output_embeddings()
+        handle = head.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+        network.network(input_ids=tokens)
+        handle.remove()
+        exact = seen[0][0, 3].double() @ head.weight[targets].double().T
+    assert (found <= 0).all()
+    assert torch.allclose(found - found[0], exact - exact[0], atol=1e-3)

@@ -141,9 +141,12 @@ def fill_hub_cache(
     return snapshot
 
 
-def load_tiny(folder: Path, *, batch_tokens: int = 8192, device: str = "cpu") -> Model:
+def load_tiny(
+    folder: Path, *, batch_tokens: int = 8192, device: str = "cpu", dtype: str = "auto"
+) -> Model:
     """Load a checkpoint as the program does."""
-    return load_model(str(folder), LoadOptions(device=device, batch_tokens=batch_tokens))
+    options = LoadOptions(device=device, dtype=dtype, batch_tokens=batch_tokens)
+    return load_model(str(folder), options)
 
 
 def edit_json(file: Path, **changes: Any) -> None:

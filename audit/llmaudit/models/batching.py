@@ -8,6 +8,9 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+#: Logits held at once, in numbers: batches stay below this many positions x vocabulary.
+LOGIT_BUDGET = 2**27
+
 #: The first batch has one part in so many of the budget.
 _FIRST_PART = 32
 #: How many budgets of work there must be for that.

@@ -8,20 +8,21 @@ from functools import partial
 from typing import Any
 
 from llmaudit.models.base import failed_generation, failed_likelihood
-from llmaudit.models.batching import token_budget_batches
+from llmaudit.models.batching import LOGIT_BUDGET, token_budget_batches
 from llmaudit.models.encoding import PromptEncoder
 from llmaudit.models.forward import CausalNetwork
 from llmaudit.models.generation import generate_batch
 from llmaudit.models.groups import BatchLimits, group_rows
 from llmaudit.models.likelihoods import LikelihoodRow, likelihood_batch
 from llmaudit.models.serving import (
-    Rejected,
+    admit,
     check_length,
     generation_of,
     likelihood_of,
     once_per_prompt,
     pick_choice,
     reject,
+    sample_row,
     serve_plan,
 )
 from llmaudit.models.stepping import SampleRow
@@ -42,9 +43,6 @@ LIKELIHOOD_DEFINITION = (
     "A text that stands alone is preceded by the tokenizer's beginning-of-text token "
     "(its end-of-text token where it has no other)."
 )
-
-#: Logits held at once, in numbers: likelihood batches stay below this many positions x vocabulary.
-LOGIT_BUDGET = 2**27
 
 #: Nodes of trees in one batch on a CPU: more are no faster there and need more memory.
 CPU_TREE_TOKENS = 2048
@@ -87,23 +85,18 @@ class CausalModel:
     ) -> Iterator[Generation]:
         """Sample every request that is not done, one length-sorted batch at a time."""
         read = once_per_prompt(self._encoder.prompt_ids)
+        rows, rejected = admit(requests, partial(sample_row, read, self.facts.context_length))
+        for request, error in rejected:
+            if request.id not in done:
+                yield failed_generation(request, error)
         groups: dict[Any, list[SampleRow]] = {}
-        for request in requests:
-            try:
-                row = SampleRow(request, read(request.prompt))
-                tokens = len(row.prompt_ids) + request.decoding.max_new_tokens
-                check_length(tokens, self.facts.context_length)
-            except Rejected as rejected:
-                if request.id not in done:
-                    yield failed_generation(request, rejected.error)
-                continue
-            length = len(row.prompt_ids) if self._keeps_lengths_apart(tokens) else 0
-            groups.setdefault((request.decoding, length), []).append(row)
-        for (decoding, _), group in groups.items():
-            new = decoding.max_new_tokens
+        for row in rows:
+            length = len(row.prompt_ids) if self._keeps_lengths_apart(row.room) else 0
+            groups.setdefault((row.request.decoding, length), []).append(row)
+        for group in groups.values():
             plan = token_budget_batches(
                 group,
-                length=lambda row, new=new: len(row.prompt_ids) + new,  # type: ignore[misc]
+                length=lambda row: row.room,
                 budget=self._batch_tokens,
                 order=lambda row: (row.request.prompt.id, row.request.sample_index),
             )
@@ -125,13 +118,12 @@ class CausalModel:
     ) -> Iterator[Likelihood]:
         """Score every request that is not done, in batches that share prefixes."""
         read = once_per_prompt(self._encoder.choice_ids)
-        rows: list[LikelihoodRow] = []
-        for request in requests:
-            try:
-                rows.append(self._likelihood_row(request, read(request.prompt)))
-            except Rejected as rejected:
-                if request.id not in done:
-                    yield failed_likelihood(request, rejected.error)
+        rows, rejected = admit(
+            requests, lambda request: self._likelihood_row(request, read(request.prompt))
+        )
+        for request, error in rejected:
+            if request.id not in done:
+                yield failed_likelihood(request, error)
         for plan, compute in self._likelihood_plans(rows):
             for row in serve_plan(plan, partial(compute, self._network), done):
                 yield likelihood_of(row, len(row.continuation_ids))

@@ -160,31 +160,22 @@ class CausalNetwork:
         index = torch.tensor(which, device=self.device)
         target = torch.tensor(targets, device=self.device)
         result = torch.empty(len(targets), dtype=torch.float64, device=self.device)
-        for start, part in self._logit_parts(input_ids, rows, columns, mask, positions):
-            logits = part.float()
-            wanted = (index >= start) & (index < start + len(logits))
-            place = index[wanted] - start
-            chosen = logits[place, target[wanted]].double()
-            result[wanted] = chosen - logits.logsumexp(dim=1)[place].double()
-        return result
-
-    def _logit_parts(
-        self,
-        input_ids: torch.Tensor,
-        rows: torch.Tensor,
-        columns: torch.Tensor,
-        mask: torch.Tensor | None,
-        positions: torch.Tensor | None,
-    ) -> Iterator[tuple[int, torch.Tensor]]:
-        """Yield (first position, logits) for a few positions at a time."""
         if not self.plain_head:
-            yield 0, self.logits_at(input_ids, rows, columns, mask=mask, positions=positions)
-            return
+            logits = self.logits_at(input_ids, rows, columns, mask=mask, positions=positions)
+            return _chosen(logits.float(), index, target) - _totals(logits)[index]
         with head_sees(self.network, rows, columns, first_only=True) as reached:
             self._run(input_ids, mask, positions)
         head, hidden = self.network.get_output_embeddings(), reached[0]
         for start in range(0, len(hidden), HEAD_ROWS):
-            yield start, head(hidden[start : start + HEAD_ROWS]).to(self.device)
+            states = hidden[start : start + HEAD_ROWS]
+            logits = head(states).to(self.device)
+            wanted = (index >= start) & (index < start + len(states))
+            place, tokens = index[wanted] - start, target[wanted]
+            chosen = _exact_logits(head, states, place, tokens)
+            if chosen is None:
+                chosen = _chosen(logits, place, tokens)
+            result[wanted] = (chosen.to(self.device) - _totals(logits)[place]).clamp(max=0)
+        return result
 
     def probe(self) -> torch.Tensor:
         """Return the logits of a short text, and of the token after it: a sample of its work."""
@@ -301,6 +292,31 @@ def _find_stretch(config: Any) -> int | None:
         if one.get("rope_type") == "longrope"
     ]
     return min(lengths, default=None)
+
+
+def _totals(logits: torch.Tensor) -> torch.Tensor:
+    """Return ln of the sum of exp over the vocabulary, in float64."""
+    return logits.float().logsumexp(dim=1).double()
+
+
+def _chosen(logits: torch.Tensor, place: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    return logits[place, tokens].double()
+
+
+def _exact_logits(
+    head: Any, states: torch.Tensor, place: torch.Tensor, tokens: torch.Tensor
+) -> torch.Tensor | None:
+    """Return single logits in float32 where the head would round them to 16 bits; else None.
+
+    Logits of bfloat16 lie up to 0.125 apart. The sum over a vocabulary averages that out, a single
+    logit does not, and the log-odds of two choices of one token are made of nothing else.
+    """
+    import torch
+
+    if states.dtype == torch.float32 or type(head) is not torch.nn.Linear:
+        return None
+    exact = (states[place].float() * head.weight[tokens].float()).sum(dim=1)
+    return (exact if head.bias is None else exact + head.bias[tokens].float()).double()
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 
 from llmaudit.errors import ModelError
 from llmaudit.models.base import failed_generation, failed_likelihood
-from llmaudit.models.batching import run_isolating_failures, token_budget_batches
+from llmaudit.models.batching import LOGIT_BUDGET, run_isolating_failures, token_budget_batches
 from llmaudit.models.masked_encoding import ChosenText, FramedEncoder, special_frame
 from llmaudit.models.masked_filling import GapFiller
 from llmaudit.models.masked_likelihoods import (
@@ -21,7 +21,7 @@ from llmaudit.models.masked_likelihoods import (
 )
 from llmaudit.models.masked_network import MaskedNetwork
 from llmaudit.models.serving import (
-    Rejected,
+    admit,
     check_length,
     generation_of,
     likelihood_of,
@@ -50,9 +50,6 @@ LIKELIHOOD_DEFINITION = (
     "tokens of other texts that stand alone. The special tokens that the tokenizer puts around a "
     "text are there and are never masked."
 )
-
-#: Logits held at once, in numbers: batches stay below this many positions x vocabulary.
-LOGIT_BUDGET = 2**27
 
 
 class MaskedModel:
@@ -105,15 +102,13 @@ class MaskedModel:
         ``unsupported``: this kind of model cannot go on from a text.
         """
         read = once_per_prompt(self._gap_ids)
+        rows, rejected = admit(requests, lambda request: SampleRow(request, read(request.prompt)))
+        for request, error in rejected:
+            if request.id not in done:
+                yield failed_generation(request, error)
         groups: dict[Any, list[SampleRow]] = {}
-        for request in requests:
-            try:
-                row = SampleRow(request, read(request.prompt))
-            except Rejected as rejected:
-                if request.id not in done:
-                    yield failed_generation(request, rejected.error)
-                continue
-            groups.setdefault(request.decoding, []).append(row)
+        for row in rows:
+            groups.setdefault(row.request.decoding, []).append(row)
         floor = self._shortest()
         for group in groups.values():
             plan = token_budget_batches(
@@ -132,13 +127,12 @@ class MaskedModel:
     ) -> Iterator[Likelihood]:
         """Score every request that is not done; each masked text is run once, whoever wants it."""
         read = once_per_prompt(lambda prompt: self._encoder.choices_of(prompt, shared=True))
-        rows: list[PseudoRow] = []
-        for request in requests:
-            try:
-                rows.append(self._pseudo_row(request, read(request.prompt)))
-            except Rejected as rejected:
-                if request.id not in done:
-                    yield failed_likelihood(request, rejected.error)
+        rows, rejected = admit(
+            requests, lambda request: self._pseudo_row(request, read(request.prompt))
+        )
+        for request, error in rejected:
+            if request.id not in done:
+                yield failed_likelihood(request, error)
         floor = self._shortest()
         plan = token_budget_batches(
             mask_rows(rows, self._mask_id),

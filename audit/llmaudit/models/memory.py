@@ -111,7 +111,7 @@ def _weight_bytes(size: ModelSize, place: Placement) -> int:
 
 def _most_logits(vocabulary: int, batch_tokens: int) -> int:
     """Return the bytes of the logits of the largest batch of likelihoods."""
-    from llmaudit.models.causal import LOGIT_BUDGET
+    from llmaudit.models.batching import LOGIT_BUDGET
 
     return min(batch_tokens, LOGIT_BUDGET // vocabulary) * vocabulary * _LOGIT_BYTES
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Any
 
 from llmaudit.errors import ModelError
 from llmaudit.models.base import failed_generation, failed_likelihood
-from llmaudit.models.batching import token_budget_batches
+from llmaudit.models.batching import LOGIT_BUDGET, token_budget_batches
 from llmaudit.models.likelihoods import LikelihoodRow
 from llmaudit.models.masked_encoding import ChosenText, FramedEncoder
 from llmaudit.models.masked_filling import GapFiller
 from llmaudit.models.permuted_network import PermutedNetwork
 from llmaudit.models.permuted_passes import continue_batch, gap_logits, likelihood_batch
 from llmaudit.models.serving import (
-    Rejected,
+    admit,
     check_length,
     generation_of,
     likelihood_of,
@@ -50,8 +50,6 @@ LIKELIHOOD_DEFINITION = (
 
 #: The token between documents in the data that XLNet was trained on.
 _END_OF_DOCUMENT = "<eod>"
-#: Logits held at once, in numbers: batches stay below this many positions x vocabulary.
-LOGIT_BUDGET = 2**27
 
 
 class PermutedModel:
@@ -94,18 +92,15 @@ class PermutedModel:
         masked, so padding would be read.
         """
         read = once_per_prompt(self._prompt_ids)
+        rows, rejected = admit(requests, partial(self._sample_row, read))
+        for request, error in rejected:
+            if request.id not in done:
+                yield failed_generation(request, error)
         groups: dict[Any, list[SampleRow]] = {}
-        for request in requests:
-            gap = GAP in request.prompt.tags
-            try:
-                row = SampleRow(request, read(request.prompt))
-                check_length(_length(row), self.facts.context_length)
-            except Rejected as rejected:
-                if request.id not in done:
-                    yield failed_generation(request, rejected.error)
-                continue
+        for row in rows:
+            gap = GAP in row.request.prompt.tags
             length = 0 if gap else len(row.prompt_ids)
-            groups.setdefault((gap, length, request.decoding), []).append(row)
+            groups.setdefault((gap, length, row.request.decoding), []).append(row)
         floor = self._room(1)
         for (gap, *_), group in groups.items():
             plan = token_budget_batches(
@@ -124,13 +119,12 @@ class PermutedModel:
     ) -> Iterator[Likelihood]:
         """Score every request that is not done, all tokens of a continuation in one pass."""
         read = once_per_prompt(lambda prompt: self._encoder.choices_of(prompt, shared=False))
-        rows: list[LikelihoodRow] = []
-        for request in requests:
-            try:
-                rows.append(self._likelihood_row(request, read(request.prompt)))
-            except Rejected as rejected:
-                if request.id not in done:
-                    yield failed_likelihood(request, rejected.error)
+        rows, rejected = admit(
+            requests, lambda request: self._likelihood_row(request, read(request.prompt))
+        )
+        for request, error in rejected:
+            if request.id not in done:
+                yield failed_likelihood(request, error)
         plan = token_budget_batches(
             rows,
             length=lambda row: max(
@@ -142,6 +136,13 @@ class PermutedModel:
         )
         for row in serve_plan(plan, partial(likelihood_batch, self._network), done):
             yield likelihood_of(row, len(row.continuation_ids))
+
+    def _sample_row(
+        self, read: Callable[[Prompt], tuple[int, ...]], request: GenerationRequest
+    ) -> SampleRow:
+        row = SampleRow(request, read(request.prompt))
+        check_length(_length(row), self.facts.context_length)
+        return row
 
     def _room(self, reads: int) -> int:
         """Return the tokens that a row counts for at least, so that its logits have room."""
@@ -168,7 +169,7 @@ class PermutedModel:
 def _length(row: SampleRow) -> int:
     """Return the tokens of a row when it is finished."""
     gap = GAP in row.request.prompt.tags
-    return len(row.prompt_ids) + (0 if gap else row.request.decoding.max_new_tokens)
+    return len(row.prompt_ids) if gap else row.room
 
 
 def _opening(tokenizer: Any) -> tuple[int, ...]:

@@ -22,6 +22,8 @@ from llmaudit.records import (
 )
 
 Tokens = TypeVar("Tokens")
+RowT = TypeVar("RowT")
+RequestT = TypeVar("RequestT", GenerationRequest, LikelihoodRequest)
 
 
 class ServedRow(Protocol):
@@ -50,6 +52,20 @@ def reject(kind: ErrorKind, message: str) -> Rejected:
     return Rejected(RequestError(kind, message))
 
 
+def admit(
+    requests: Iterable[RequestT], make_row: Callable[[RequestT], RowT]
+) -> tuple[list[RowT], list[tuple[RequestT, RequestError]]]:
+    """Make the row of every request; return the rows, and the rejected with what was wrong."""
+    rows: list[RowT] = []
+    rejected: list[tuple[RequestT, RequestError]] = []
+    for request in requests:
+        try:
+            rows.append(make_row(request))
+        except Rejected as rejection:
+            rejected.append((request, rejection.error))
+    return rows, rejected
+
+
 def once_per_prompt(read: Callable[[Prompt], Tokens]) -> Callable[[Prompt], Tokens]:
     """Return ``read``, done once per prompt; what it raises becomes a rejection with its record."""
     known: dict[str, Tokens | RequestError] = {}
@@ -68,6 +84,15 @@ def once_per_prompt(read: Callable[[Prompt], Tokens]) -> Callable[[Prompt], Toke
         return found
 
     return look_up
+
+
+def sample_row(
+    read: Callable[[Prompt], tuple[int, ...]], limit: int | None, request: GenerationRequest
+) -> SampleRow:
+    """Return the row of a text to be continued; one that may outgrow the context is rejected."""
+    row = SampleRow(request, read(request.prompt))
+    check_length(row.room, limit)
+    return row
 
 
 def pick_choice(choices: Mapping[str, Tokens], label: str) -> Tokens:

@@ -27,6 +27,11 @@ class SampleRow:
     finish: str | None = None
     error: RequestError | None = None
 
+    @property
+    def room(self) -> int:
+        """The tokens that the row may come to: its prompt's and all that may be sampled."""
+        return len(self.prompt_ids) + self.request.decoding.max_new_tokens
+
 
 def sample_rows(rows: Sequence[SampleRow], begin: Callable[[], Sampler]) -> list[SampleRow]:
     """Sample every row to its end, in place and from the beginning, and return the rows."""

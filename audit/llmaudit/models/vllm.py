@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from functools import partial
 from typing import Any
 
 from llmaudit.models.base import failed_generation, failed_likelihood
@@ -17,13 +18,14 @@ from llmaudit.models.causal import LIKELIHOOD_DEFINITION as CAUSAL_DEFINITION
 from llmaudit.models.encoding import PromptEncoder
 from llmaudit.models.likelihoods import LikelihoodRow
 from llmaudit.models.serving import (
-    Rejected,
+    admit,
     check_length,
     generation_of,
     likelihood_of,
     once_per_prompt,
     pick_choice,
     reject,
+    sample_row,
 )
 from llmaudit.models.stepping import SampleRow
 from llmaudit.models.vllm_queue import Asked, run_rows
@@ -79,17 +81,9 @@ class VLLMModel:
     ) -> Iterator[Generation]:
         """Sample every request that is not done; each result comes as soon as it is finished."""
         read = once_per_prompt(self._encoder.prompt_ids)
-        rows: list[SampleRow] = []
-        for request in requests:
-            if request.id in done:
-                continue
-            try:
-                row = SampleRow(request, read(request.prompt))
-                tokens = len(row.prompt_ids) + request.decoding.max_new_tokens
-                check_length(tokens, self.facts.context_length)
-                rows.append(row)
-            except Rejected as rejected:
-                yield failed_generation(request, rejected.error)
+        asked = (request for request in requests if request.id not in done)
+        rows, rejected = admit(asked, partial(sample_row, read, self.facts.context_length))
+        yield from (failed_generation(*one) for one in rejected)
         for row, output in run_rows(self._engine, rows, self._ask_sample):
             if output is not None:
                 self._read_sample(row, output)
@@ -100,27 +94,28 @@ class VLLMModel:
     ) -> Iterator[Likelihood]:
         """Score every request that is not done; each result comes as soon as it is finished."""
         read = once_per_prompt(self._encoder.choice_ids)
-        rows: list[LikelihoodRow] = []
-        for request in requests:
-            if request.id in done:
-                continue
-            try:
-                row = LikelihoodRow(request, *pick_choice(read(request.prompt), request.choice))
-                self._check_choice(row)
-                rows.append(row)
-            except Rejected as rejected:
-                yield failed_likelihood(request, rejected.error)
+        asked = (request for request in requests if request.id not in done)
+        rows, rejected = admit(
+            asked, lambda request: self._choice_row(request, read(request.prompt))
+        )
+        yield from (failed_likelihood(*one) for one in rejected)
         for row, output in run_rows(self._engine, rows, _ask_choice):
             if output is not None:
                 _read_choice(row, output)
             yield likelihood_of(row, len(row.continuation_ids))
 
-    def _check_choice(self, row: LikelihoodRow) -> None:
+    def _choice_row(
+        self,
+        request: LikelihoodRequest,
+        choices: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]],
+    ) -> LikelihoodRow:
+        row = LikelihoodRow(request, *pick_choice(choices, request.choice))
         if not row.continuation_ids:
             message = f"choice {row.request.choice!r} has no tokens of its own"
             raise reject(ErrorKind.UNSUPPORTED, message)
         tokens = len(row.context_ids) + len(row.continuation_ids) + _TOKEN_BEYOND
         check_length(tokens, self.facts.context_length)
+        return row
 
     def _ask_sample(self, row: SampleRow) -> Asked:
         """Return what to ask vLLM for one sample.
