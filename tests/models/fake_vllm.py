@@ -11,11 +11,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+
+from llmaudit.models.loading import LoadOptions, load_model
+from llmaudit.models.vllm import VLLMModel
 
 
 class RequestOutputKind(Enum):
@@ -201,3 +205,10 @@ def install(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         if parent:
             setattr(sys.modules[parent], child, module)
     return sys.modules["vllm"]
+
+
+def load(folder: Path, **options: Any) -> VLLMModel:
+    """Load a checkpoint with ``--engine vllm``."""
+    model = load_model(str(folder), LoadOptions(**{"engine": "vllm", **options}))
+    assert isinstance(model, VLLMModel)
+    return model

@@ -27,16 +27,7 @@ from llmaudit.errors import ModelError, UnavailableError, UnknownNameError
 TEXT = "The nurse said that the doctor"
 
 
-@pytest.fixture(autouse=True)
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Set an empty hub cache, and a hub address where nobody listens."""
-    import huggingface_hub.constants
-
-    cache = tmp_path / "hub"
-    monkeypatch.setenv("LLMAUDIT_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(cache))
-    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "http://127.0.0.1:9")
-    return cache
+pytestmark = pytest.mark.usefixtures("empty_hub")
 
 
 @pytest.fixture

@@ -43,16 +43,7 @@ from llmaudit.records import AdapterFacts, Decoding
 TEXT = "The nurse said that the doctor"
 
 
-@pytest.fixture(autouse=True)
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Set an empty hub cache, and a hub address where nobody listens."""
-    import huggingface_hub.constants
-
-    cache = tmp_path / "hub"
-    monkeypatch.setenv("LLMAUDIT_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(cache))
-    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "http://127.0.0.1:9")
-    return cache
+pytestmark = pytest.mark.usefixtures("empty_hub")
 
 
 @pytest.fixture
@@ -210,10 +201,12 @@ def test_an_adapter_of_nothing_changes_no_sample(base: Path, adapter: Path) -> N
 
 
 @pytest.mark.parametrize("name", ["guanaco-7b", "Guanaco-7B", "timdettmers/guanaco-7b"])
-def test_a_model_that_is_an_adapter_brings_its_base(hub: Path, name: str) -> None:
-    snapshot = write_hub_cache(hub, "huggyllama/llama-7b", "llama", start=True)
+def test_a_model_that_is_an_adapter_brings_its_base(empty_hub: Path, name: str) -> None:
+    snapshot = write_hub_cache(empty_hub, "huggyllama/llama-7b", "llama", start=True)
     tuned = train_adapter(snapshot, CONFIGS["LORA"]())
-    folder = _cache_adapter(hub, "timdettmers/guanaco-7b", tuned, declared="huggyllama/llama-7b")
+    folder = _cache_adapter(
+        empty_hub, "timdettmers/guanaco-7b", tuned, declared="huggyllama/llama-7b"
+    )
     model = load_model(name, LoadOptions("cpu"))
     facts = model.facts
     assert (facts.name, facts.source) == ("guanaco-7b", "timdettmers/guanaco-7b")
@@ -238,9 +231,9 @@ def _cache_adapter(hub: Path, hub_id: str, tuned: Any, *, declared: str) -> Path
     return folder
 
 
-def test_an_adapter_is_found_in_the_hub_cache(base: Path, hub: Path) -> None:
+def test_an_adapter_is_found_in_the_hub_cache(base: Path, empty_hub: Path) -> None:
     tuned = train_adapter(base, CONFIGS["IA3"]())
-    _cache_adapter(hub, "Somebody/Some-Adapter", tuned, declared="somebody/tiny-base")
+    _cache_adapter(empty_hub, "Somebody/Some-Adapter", tuned, declared="somebody/tiny-base")
     facts = load_tuned(base, "Somebody/Some-Adapter").facts
     assert facts.name == "tiny-base+some-adapter"
     assert facts.source == "tiny-base + Somebody/Some-Adapter"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from fault_proxy import Fault, FaultProxy
 from openai_models import open_model
 from openai_server import FakeServer, Kind
-from tiny_checkpoints import choice_requests, make_prompt, sample_requests
+from tiny_checkpoints import by_id, choice_requests, make_prompt, sample_requests
 
 from llmaudit.errors import ModelError, UsageError
 from llmaudit.models.base import Model
@@ -25,18 +24,12 @@ from llmaudit.models.openai_survey import CHAT_FORMAT, PLAIN_FORMAT
 from llmaudit.records import (
     Decoding,
     ErrorKind,
-    Generation,
     GenerationRequest,
 )
 
 SECRET = "sk-very-secret-0123456789"  # noqa: S105
 SAMPLED = Decoding(max_new_tokens=5, temperature=0.7, top_p=0.9)
 TEXTS = [f"Question number {number}" for number in range(20)]
-
-
-def by_id(results: Iterable[Generation]) -> dict[str, Generation]:
-    """Return results by their requests."""
-    return {result.request_id: result for result in results}
 
 
 def asking_threads() -> list[threading.Thread]:

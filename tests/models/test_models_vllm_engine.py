@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_checkpoints import SENTENCES, choice_requests, sample_requests
+from tiny_checkpoints import SENTENCES, by_id, choice_requests, sample_requests
 
 from llmaudit.models.base import Model
 from llmaudit.models.loading import LoadOptions, load_model
@@ -38,10 +38,6 @@ def served(smollm2: Path) -> Model:
 @pytest.fixture(scope="module")
 def plain(smollm2: Path) -> Model:
     return load_model(str(smollm2), LoadOptions(device="cpu", dtype="float32"))
-
-
-def by_id(results: Any) -> dict[str, Any]:
-    return {one.request_id: one for one in results}
 
 
 def test_greedy_texts_are_equal(served: Model, plain: Model) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 from tiny_checkpoints import (
     CHAT_TEMPLATE,
     CONTEXT,
+    by_id,
     load_tiny,
     sample_requests,
     write_checkpoint,
@@ -33,49 +33,15 @@ GIB = 2**30
 GREEDY = Decoding(max_new_tokens=10, temperature=0.0)
 
 
-@pytest.fixture(autouse=True)
-def environment() -> Iterator[None]:
-    """Take back what the engine sets for vLLM."""
-    before = dict(os.environ)
-    yield
-    os.environ.clear()
-    os.environ.update(before)
-
-
-@pytest.fixture
-def package(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    return fake_vllm.install(monkeypatch)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("vllm")
-    return write_checkpoint(folder, seed=3, broken_token=True, chat_template=CHAT_TEMPLATE)
-
-
-def load(folder: Path, **options: Any) -> VLLMModel:
-    model = load_model(str(folder), LoadOptions(**{"engine": "vllm", **options}))
-    assert isinstance(model, VLLMModel)
-    return model
-
-
-@pytest.fixture
-def model(package: ModuleType, folder: Path) -> VLLMModel:
-    return load(folder)
-
-
-def by_id(results: Any) -> dict[str, Any]:
-    found = list(results)
-    assert len({one.request_id for one in found}) == len(found)
-    return {one.request_id: one for one in found}
+pytestmark = pytest.mark.usefixtures("kept_environment")
 
 
 def test_without_vllm_the_error_names_the_extra(
-    monkeypatch: pytest.MonkeyPatch, folder: Path
+    monkeypatch: pytest.MonkeyPatch, vllm_folder: Path
 ) -> None:
     monkeypatch.setitem(sys.modules, "vllm", None)
     with pytest.raises(UsageError, match=r"pip install 'openllmaudit\[vllm\]'"):
-        load(folder)
+        fake_vllm.load(vllm_folder)
 
 
 def test_it_is_said_before_anything_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,14 +63,16 @@ def test_it_is_said_before_anything_is_fetched(monkeypatch: pytest.MonkeyPatch) 
     ],
 )
 def test_what_makes_no_sense_is_refused(
-    package: ModuleType, name: str, options: dict[str, Any], words: str
+    vllm_package: ModuleType, name: str, options: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(UsageError, match=words) as caught:
         load_model(name, LoadOptions(**{"engine": "vllm", **options}))
     assert not isinstance(caught.value, UnknownNameError) or "engine" in str(caught.value)
 
 
-def test_only_causal_models_go_to_vllm(package: ModuleType, folder: Path, tmp_path: Path) -> None:
+def test_only_causal_models_go_to_vllm(
+    vllm_package: ModuleType, vllm_folder: Path, tmp_path: Path
+) -> None:
     from transformers import AutoTokenizer, BertConfig, BertForMaskedLM
 
     config = BertConfig(
@@ -112,18 +80,18 @@ def test_only_causal_models_go_to_vllm(package: ModuleType, folder: Path, tmp_pa
         intermediate_size=8,
     )  # fmt: skip
     BertForMaskedLM(config).save_pretrained(tmp_path)
-    AutoTokenizer.from_pretrained(folder).save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(vllm_folder).save_pretrained(tmp_path)
     with pytest.raises(UsageError, match=r"a masked language model, does not go with"):
-        load(tmp_path)
+        fake_vllm.load(tmp_path)
 
 
-def test_facts_name_the_engine(model: VLLMModel, folder: Path) -> None:
-    plain = load_tiny(folder)
-    facts = model.facts
+def test_facts_name_the_engine(vllm_model: VLLMModel, vllm_folder: Path) -> None:
+    plain = load_tiny(vllm_folder)
+    facts = vllm_model.facts
     assert facts.digest != plain.facts.digest
-    assert facts.digest == load(folder).facts.digest
-    assert facts.digest != load(folder, tensor_parallel=2).facts.digest
-    assert facts.digest != load(folder, dtype="bfloat16").facts.digest
+    assert facts.digest == fake_vllm.load(vllm_folder).facts.digest
+    assert facts.digest != fake_vllm.load(vllm_folder, tensor_parallel=2).facts.digest
+    assert facts.digest != fake_vllm.load(vllm_folder, dtype="bfloat16").facts.digest
     assert facts.weights == plain.facts.weights
     assert (facts.architecture, facts.kind) == ("LlamaForCausalLM", "causal")
     assert (facts.device, facts.dtype) == ("cpu", "float32")
@@ -133,30 +101,33 @@ def test_facts_name_the_engine(model: VLLMModel, folder: Path) -> None:
 
 
 def test_batch_invariance_is_part_of_the_identity(
-    model: VLLMModel, package: ModuleType, folder: Path, monkeypatch: pytest.MonkeyPatch
+    vllm_model: VLLMModel,
+    vllm_package: ModuleType,
+    vllm_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(package.envs, "VLLM_BATCH_INVARIANT", True)
-    facts = load(folder).facts
-    assert facts.digest != model.facts.digest
+    monkeypatch.setattr(vllm_package.envs, "VLLM_BATCH_INVARIANT", True)
+    facts = fake_vllm.load(vllm_folder).facts
+    assert facts.digest != vllm_model.facts.digest
     assert not any("resumed or repeated" in note for note in facts.notes)
 
 
 def test_the_engine_is_made_safe_and_quiet(
-    package: ModuleType, folder: Path, monkeypatch: pytest.MonkeyPatch
+    vllm_package: ModuleType, vllm_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[dict[str, Any]] = []
 
-    class Kept(package.LLM):  # type: ignore[name-defined, misc]
+    class Kept(vllm_package.LLM):  # type: ignore[name-defined, misc]
         def __init__(self, **settings: Any) -> None:
             made.append(settings)
             super().__init__(**settings)
 
-    monkeypatch.setattr(package, "LLM", Kept)
+    monkeypatch.setattr(vllm_package, "LLM", Kept)
     monkeypatch.setenv("VLLM_LOGGING_LEVEL", "DEBUG")
     monkeypatch.delenv("VLLM_CPU_KVCACHE_SPACE", raising=False)
-    load(folder, tensor_parallel=2, batch_tokens=128)
+    fake_vllm.load(vllm_folder, tensor_parallel=2, batch_tokens=128)
     (settings,) = made
-    assert settings["model"] == str(folder)
+    assert settings["model"] == str(vllm_folder)
     assert settings["tensor_parallel_size"] == 2
     assert (settings["max_num_batched_tokens"], settings["max_num_seqs"]) == (128, 128)
     assert settings["enable_prefix_caching"]
@@ -165,44 +136,44 @@ def test_the_engine_is_made_safe_and_quiet(
     assert os.environ["VLLM_NO_USAGE_STATS"] == "1"
     assert os.environ["VLLM_LOGGING_LEVEL"] == "DEBUG"
     monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "1")
-    load(folder)
+    fake_vllm.load(vllm_folder)
     assert "kv_cache_memory_bytes" not in made[1]
 
 
 def test_less_context_than_the_model_has_is_told(
-    package: ModuleType, folder: Path, monkeypatch: pytest.MonkeyPatch
+    vllm_package: ModuleType, vllm_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(package.LLM, "longest", 64)
-    facts = load(folder).facts
+    monkeypatch.setattr(vllm_package.LLM, "longest", 64)
+    facts = fake_vllm.load(vllm_folder).facts
     assert facts.context_length == 64
     assert facts.notes[-1] == f"The memory here held 64 of the model's {CONTEXT} tokens of context."
 
 
-def test_a_model_that_is_an_adapter_is_refused(package: ModuleType, folder: Path) -> None:
+def test_a_model_that_is_an_adapter_is_refused(vllm_package: ModuleType, vllm_folder: Path) -> None:
     adapter: Any = object()
     with pytest.raises(UsageError, match="an adapter does not go with --engine vllm"):
-        load_vllm(find_source(str(folder)), adapter, LoadOptions(engine="vllm"))
+        load_vllm(find_source(str(vllm_folder)), adapter, LoadOptions(engine="vllm"))
 
 
 def test_a_folder_that_transformers_does_not_understand(
-    package: ModuleType, tmp_path: Path
+    vllm_package: ModuleType, tmp_path: Path
 ) -> None:
     folder = write_checkpoint(tmp_path)
     (folder / "generation_config.json").write_text("{", "utf-8")
     with pytest.raises(ModelError, match=r"could not be loaded"):
-        load(folder)
+        fake_vllm.load(folder)
 
 
-def test_a_folder_without_its_own_stop_tokens(package: ModuleType, tmp_path: Path) -> None:
+def test_a_folder_without_its_own_stop_tokens(vllm_package: ModuleType, tmp_path: Path) -> None:
     folder = write_checkpoint(tmp_path)
     (folder / "generation_config.json").unlink()
-    plain, model = load_tiny(folder), load(folder)
+    plain, model = load_tiny(folder), fake_vllm.load(folder)
     requests = sample_requests(["The nurse", "My"], GREEDY)
     assert by_id(model.generate(requests)) == by_id(plain.generate(requests))
 
 
 def test_gpus_that_share_layers_count_by_the_fullest(
-    package: ModuleType, monkeypatch: pytest.MonkeyPatch
+    vllm_package: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Which devices are counted; that vLLM then divides the layers was not run here."""
     free = [80 * GIB, 60 * GIB, 80 * GIB, 80 * GIB]
@@ -233,7 +204,7 @@ def test_gpus_that_share_layers_count_by_the_fullest(
 
 
 def test_a_model_too_large_for_the_gpus_is_refused_before_it_is_fetched(
-    package: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    vllm_package: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("LLMAUDIT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
@@ -249,19 +220,19 @@ def test_a_model_too_large_for_the_gpus_is_refused_before_it_is_fetched(
 
 @pytest.mark.parametrize("device", ["cuda", "cuda:1", "mps"])
 def test_a_device_that_this_vllm_has_not_is_refused(
-    package: ModuleType, folder: Path, device: str
+    vllm_package: ModuleType, vllm_folder: Path, device: str
 ) -> None:
     with pytest.raises(UsageError, match=f"{device}.* computes on 'cpu'") as caught:
-        load(folder, device=device)
+        fake_vllm.load(vllm_folder, device=device)
     assert ("CUDA_VISIBLE_DEVICES" in str(caught.value)) == (device == "cuda:1")
 
 
 def test_a_model_that_vllm_cannot_load(
-    package: ModuleType, folder: Path, monkeypatch: pytest.MonkeyPatch
+    vllm_package: ModuleType, vllm_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(package.LLM, "failure", ValueError("No such architecture\nmore"))
+    monkeypatch.setattr(vllm_package.LLM, "failure", ValueError("No such architecture\nmore"))
     with pytest.raises(ModelError, match=r"vLLM could not load .*: No such architecture$"):
-        load(folder)
-    monkeypatch.setattr(package.LLM, "failure", ValueError("Free memory on device is less"))
+        fake_vllm.load(vllm_folder)
+    monkeypatch.setattr(vllm_package.LLM, "failure", ValueError("Free memory on device is less"))
     with pytest.raises(CapacityError, match="--tensor-parallel"):
-        load(folder)
+        fake_vllm.load(vllm_folder)

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from openai_audits import audit_words
-from tiny_checkpoints import SENTENCES, make_prompt, sample_requests
+from tiny_checkpoints import SENTENCES, by_id, make_prompt, sample_requests
 
 from llmaudit.cli import main
 from llmaudit.models.base import Model
@@ -80,10 +80,6 @@ def model(served: str) -> Model:
 @pytest.fixture(scope="module")
 def plain(smollm2: Path) -> Model:
     return load_model(str(smollm2), LoadOptions(device="cpu", dtype="float32"))
-
-
-def by_id(results: Any) -> dict[str, Any]:
-    return {one.request_id: one for one in results}
 
 
 def choices_after(text: str, *, turns: bool) -> list[LikelihoodRequest]:

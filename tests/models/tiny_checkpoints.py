@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +147,13 @@ def load_tiny(
     """Load a checkpoint as the program does."""
     options = LoadOptions(device=device, dtype=dtype, batch_tokens=batch_tokens)
     return load_model(str(folder), options)
+
+
+def by_id(results: Iterable[Any]) -> dict[str, Any]:
+    """Return results by their request's id, each of which comes once."""
+    found = list(results)
+    assert len({one.request_id for one in found}) == len(found)
+    return {one.request_id: one for one in found}
 
 
 def edit_json(file: Path, **changes: Any) -> None:
