@@ -102,15 +102,15 @@ def test_tables_share_their_resamples() -> None:
     assert two.replicates == pytest.approx(2 * one.replicates)
 
 
-def test_fewer_than_ten_clusters_have_no_replicates_and_a_t_interval() -> None:
-    values = np.random.default_rng(4).normal(size=(7, 1))
+def test_fewer_than_five_clusters_have_no_replicates_and_a_t_interval() -> None:
+    values = np.random.default_rng(4).normal(size=(4, 1))
     drawn = cluster_bootstrap(values, np.ones_like(values), 100, np.random.default_rng(0))
     assert drawn.replicates.shape == (0, 1)
     (part,) = part_intervals(drawn, proportion=False, bounds=None)
     expected = scipy_stats.ttest_1samp(values[:, 0], 0).confidence_interval(0.95)
     assert part.interval(0.05) == pytest.approx((expected.low, expected.high))
     assert part.p_value(0.4) == pytest.approx(scipy_stats.ttest_1samp(values[:, 0], 0.4).pvalue)
-    assert "only 7 clusters" in part.method
+    assert "only 4 clusters" in part.method
 
 
 def test_a_resample_that_loses_a_part_neither_crashes_nor_renumbers_the_others() -> None:
@@ -148,7 +148,7 @@ def test_a_part_without_any_outcome_is_nan_and_never_zero() -> None:
     assert np.isfinite(first.interval(0.05)).all()
     assert second.interval(0.05) == (-np.inf, np.inf)
     assert second.p_value(0.3) == 1.0
-    assert second.growth(0.3, 0.05) == np.inf
+    assert second.growth(0.3, 0.05, 0.8) == np.inf
 
 
 def test_no_outcome_at_all() -> None:

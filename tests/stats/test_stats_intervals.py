@@ -19,7 +19,6 @@ from llmaudit.stats import (
     holm,
     minimum_detectable_effect,
     required_clusters,
-    t_interval,
     two_sided_p,
     two_sided_quantile,
     wasserstein_1,
@@ -41,12 +40,6 @@ def test_wilson_of_nothing_seen_starts_at_zero_and_has_width() -> None:
     assert high == pytest.approx(1.96**2 / (40 + 1.96**2), rel=1e-4)
     assert wilson_interval(1.0, 40, 0.05) == pytest.approx((1 - high, 1.0))
     assert wilson_interval(0.5, 4, 0.0) == (0.0, 1.0)
-
-
-def test_t_interval_against_scipy() -> None:
-    values = np.random.default_rng(0).normal(size=6)
-    expected = scipy_stats.ttest_1samp(values, 0).confidence_interval(0.9)
-    assert t_interval(values, 0.1) == pytest.approx((expected.low, expected.high))
 
 
 def test_quantiles_and_p_values_are_each_others_inverse() -> None:
@@ -120,6 +113,31 @@ def test_minimum_detectable_effect_is_found_with_the_stated_power() -> None:
     assert effect == pytest.approx((1.959964 + 0.841621) * 0.1, abs=1e-6)
     power = scipy_stats.norm.sf(1.959964 - effect / 0.1)
     assert power == pytest.approx(0.8, abs=1e-3)
+
+
+def test_the_detectable_effect_takes_a_wider_critical_value() -> None:
+    wider = minimum_detectable_effect(0.1, 0.05, 0.8, critical=2.5)
+    assert wider == pytest.approx((2.5 + 0.841621) * 0.1, abs=1e-6)
+
+
+@given(st.floats(1e-9, 1), st.floats(1.01, 1e6))
+def test_quantiles_and_tails_against_scipy(alpha: float, df: float) -> None:
+    assert two_sided_quantile(alpha) == pytest.approx(scipy_stats.norm.isf(alpha / 2), abs=1e-9)
+    quantile = two_sided_quantile(alpha, df)
+    assert quantile == pytest.approx(scipy_stats.t.isf(alpha / 2, df), rel=1e-6, abs=1e-9)
+    assert two_sided_p(quantile, df) == pytest.approx(alpha, rel=1e-6)
+
+
+def test_nothing_is_beyond_an_infinite_quantile() -> None:
+    assert two_sided_quantile(0.0) == two_sided_quantile(0.0, 5) == math.inf
+    assert two_sided_p(math.inf, 5) == 0.0
+
+
+def test_power_with_an_estimated_error_against_the_noncentral_t() -> None:
+    for df in (8, 20, 60):
+        critical = float(scipy_stats.t.isf(0.025, df))
+        effect = minimum_detectable_effect(1.0, 0.05, 0.8, critical, df)
+        assert scipy_stats.nct.sf(critical, df, effect) == pytest.approx(0.8, abs=0.025)
 
 
 def test_required_clusters() -> None:

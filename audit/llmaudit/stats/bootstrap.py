@@ -15,8 +15,11 @@ from numpy.typing import NDArray
 
 from llmaudit.findings import Distribution
 
-MIN_CLUSTERS = 10
+MIN_CLUSTERS = 5
 """Fewer clusters than this forbid the bootstrap; a t interval takes its place."""
+
+FEW_CLUSTERS = 10
+"""Fewer clusters than this are said to be few."""
 
 _CHUNK_CELLS = 4_000_000
 _FLAT = 1e-12
@@ -93,6 +96,36 @@ def jackknife_error(sums: Array, counts: Array) -> Array:
     return np.where(used < 2, np.nan, error)
 
 
+def satterthwaite_df(counts: Array) -> Array:
+    """Return the degrees of freedom of `jackknife_error`, shape (parts,).
+
+    Satterthwaite's approximation under cluster means of equal variance (Bell and McCaffrey 2002
+    derive it for regressions): clusters - 1 where all have one size, fewer the more unequal they
+    are, because then few of them decide the error.
+
+    Parameters
+    ----------
+    counts : ndarray of float64, shape (clusters, parts)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> satterthwaite_df(np.array([[3.0, 9.0], [3.0, 1.0], [3.0, 1.0]])).round(2).tolist()
+    [2.0, 1.02]
+    """
+    return np.array([_degrees(column[column > 0]) for column in counts.T])
+
+
+def _degrees(sizes: Array) -> float:
+    if len(sizes) < 2:
+        return float("nan")
+    total = sizes.sum()
+    pull = sizes / (total - sizes)
+    residual = pull[:, None] * (np.eye(len(sizes)) - sizes / total)
+    spread = residual @ residual.T
+    return float(np.trace(spread) ** 2 / (spread**2).sum())
+
+
 def _replicates(sums: Array, counts: Array, value: Array, se: Array, weights: Array) -> Array:
     """Return ``value + se * t*`` of one table; infinite where a resample shows no variation."""
     ratio, error, used = ratio_and_error(sums, counts, weights)
@@ -120,8 +153,8 @@ def cluster_bootstraps(
     Returns
     -------
     tuple of Distribution
-        One per table. Without replicates, and with the jackknife's ``se``, where a part has
-        fewer than 10 clusters.
+        One per table. Without replicates, and with the jackknife's ``se`` and its ``df``, where a
+        part has fewer than 5 clusters.
     """
     prepared = []
     for sums, counts in tables:
@@ -145,8 +178,9 @@ def cluster_bootstraps(
             replicates=np.concatenate(held) if held else np.empty((0, len(value))),
             se=se,
             clusters=clusters,
+            df=None if held else satterthwaite_df(counts),
         )
-        for held, (_, _, value, se, clusters) in zip(drawn, prepared, strict=True)
+        for held, (_, counts, value, se, clusters) in zip(drawn, prepared, strict=True)
     )
 
 

@@ -1,4 +1,4 @@
-"""Holm's correction, with the level at which each hypothesis was decided."""
+"""Holm's correction, with the level of each hypothesis, and Benjamini and Hochberg's."""
 
 from __future__ import annotations
 
@@ -47,3 +47,21 @@ def holm(p_values: Sequence[float], alpha: float) -> tuple[HolmStep, ...]:
         level = alpha / left if stopped is None else stopped
         steps[index] = HolmStep(adjusted, stopped is None, level)
     return tuple(steps[index] for index in range(len(p_values)))
+
+
+def false_discovery_rates(p_values: Sequence[float]) -> tuple[float, ...]:
+    """Return Benjamini and Hochberg's (1995) q of each p.
+
+    Of all the hypotheses whose q is at most x, a share of at most x is expected to be true. For
+    looking around, not for verdicts.
+
+    Examples
+    --------
+    >>> [round(q, 4) for q in false_discovery_rates([0.01, 0.5, 0.04])]
+    [0.03, 0.5, 0.06]
+    """
+    if not p_values:
+        return ()
+    from scipy import stats
+
+    return tuple(float(q) for q in stats.false_discovery_control(list(p_values), method="bh"))

@@ -3,9 +3,9 @@
 Four rules, one class each. All answer the same three questions, and answer them consistently: an
 interval at ``alpha`` excludes a bound exactly when that bound's p is at most ``alpha``.
 
-- `WilsonPart`: a proportion. Score interval on the effective number of outcomes.
-- `BootstrapPart`: a mean over 10 or more clusters. Studentised max-|t| cluster bootstrap.
-- `StudentPart`: a mean over 2 to 9 clusters. Student's t, Bonferroni over the parts.
+- `WilsonPart`: a proportion. Score and mid-P interval on the effective number of outcomes.
+- `BootstrapPart`: a mean over 5 or more clusters. Studentised max-|t| cluster bootstrap.
+- `StudentPart`: a mean over 2 to 4 clusters. Student's t, Bonferroni over the parts.
 - `FlatPart`: a mean whose clusters all agree exactly. No bootstrap can see beyond them, so
   the interval comes from what they could have hidden.
 """
@@ -20,6 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmaudit.findings import Distribution
+from llmaudit.stats.bootstrap import FEW_CLUSTERS
+from llmaudit.stats.exact import midp_interval, midp_p
 from llmaudit.stats.intervals import (
     max_t_p,
     max_t_quantile,
@@ -28,6 +30,12 @@ from llmaudit.stats.intervals import (
     two_sided_quantile,
     wilson_interval,
 )
+from llmaudit.stats.power import minimum_detectable_effect, power_quantile, power_reach
+
+_SETTLING_STEPS = 8
+
+WIDENED = ", no narrower than mid-P"
+"""What the method of a proportion says of its ends."""
 
 
 class PartInterval(Protocol):
@@ -51,8 +59,15 @@ class PartInterval(Protocol):
         """Return the two-sided p of the part's true value being ``bound``."""
         ...
 
-    def growth(self, bound: float, alpha: float) -> float:
-        """Return how many times the clusters must grow for the interval to exclude ``bound``."""
+    def growth(self, bound: float, alpha: float, power: float) -> float:
+        """Return how many times the clusters must grow to exclude ``bound`` with that power.
+
+        Planned as if the true value were the present one.
+        """
+        ...
+
+    def detectable(self, alpha: float, power: float) -> float:
+        """Return the distance from a bound at which it is excluded with that power."""
         ...
 
 
@@ -71,14 +86,22 @@ class UnknownPart:
         """Return 1."""
         return 1.0
 
-    def growth(self, bound: float, alpha: float) -> float:
+    def growth(self, bound: float, alpha: float, power: float) -> float:
         """Return infinity: there is no variance to plan with."""
+        return math.inf
+
+    def detectable(self, alpha: float, power: float) -> float:
+        """Return infinity."""
         return math.inf
 
 
 @dataclass(frozen=True, slots=True)
 class WilsonPart:
-    """A proportion of ``trials`` effective outcomes; ``share`` of alpha is this part's."""
+    """A proportion of ``trials`` effective outcomes; ``share`` of alpha is this part's.
+
+    Wilson's score interval, no narrower than the mid-P one: far from the middle, at the small
+    levels of a policy with many checks, the score test errs several times as often as it says.
+    """
 
     value: float
     trials: float
@@ -87,21 +110,36 @@ class WilsonPart:
     method: str
 
     def interval(self, alpha: float) -> tuple[float, float]:
-        """Return the score interval."""
-        return wilson_interval(self.value, self.trials, alpha * self.share, self.df)
+        """Return the score interval, or the mid-P one where that reaches further."""
+        low, high = wilson_interval(self.value, self.trials, alpha * self.share, self.df)
+        least, most = midp_interval(self.value, self.trials, alpha * self.share)
+        return min(low, least), max(high, most)
+
+    def _se(self, share: float) -> float:
+        return math.sqrt(share * (1 - share) / self.trials)
 
     def _score(self, bound: float) -> float:
         if not 0 < bound < 1:
             return math.inf if self.value != bound else 0.0
-        return abs(self.value - bound) / math.sqrt(bound * (1 - bound) / self.trials)
+        return abs(self.value - bound) / self._se(bound)
 
     def p_value(self, bound: float) -> float:
-        """Return the p of the score test, of which the interval is the inversion."""
-        return min(1.0, two_sided_p(self._score(bound), self.df) / self.share)
+        """Return the larger p of the two tests, of which the interval is the inversion."""
+        score = two_sided_p(self._score(bound), self.df)
+        return min(1.0, max(score, midp_p(self.value, self.trials, bound)) / self.share)
 
-    def growth(self, bound: float, alpha: float) -> float:
-        """Return (quantile / score)^2."""
-        return _squared_ratio(two_sided_quantile(alpha * self.share, self.df), self._score(bound))
+    def growth(self, bound: float, alpha: float, power: float) -> float:
+        """Return the growth by the errors at the bound (for the test) and at the value."""
+        distance = abs(self.value - bound)
+        if not 0 < bound < 1 or distance == 0:
+            return math.inf if self.value == bound else 0.0
+        needed = two_sided_quantile(alpha * self.share, self.df) * self._se(bound)
+        return ((needed + power_quantile(power) * self._se(self.value)) / distance) ** 2
+
+    def detectable(self, alpha: float, power: float) -> float:
+        """Return (quantile + z_{power}) * the standard error at the present value."""
+        quantile = two_sided_quantile(alpha * self.share, self.df)
+        return minimum_detectable_effect(self._se(self.value), alpha, power, quantile)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +148,7 @@ class BootstrapPart:
 
     value: float
     se: float
+    clusters: int
     statistics: NDArray[np.float64]
     share: float
     method: str
@@ -124,10 +163,16 @@ class BootstrapPart:
         t = abs(self.value - bound) / self.se
         return min(1.0, max_t_p(self.statistics, t) / self.share)
 
-    def growth(self, bound: float, alpha: float) -> float:
-        """Return (quantile / t)^2."""
+    def growth(self, bound: float, alpha: float, power: float) -> float:
+        """Return ((quantile + z_{power}) / t)^2, the quantile that of the grown data."""
         quantile = max_t_quantile(self.statistics, alpha * self.share)
-        return _squared_ratio(quantile, abs(self.value - bound) / self.se)
+        t = abs(self.value - bound) / self.se
+        return _settled_growth(t, quantile, self.clusters - 1, power)
+
+    def detectable(self, alpha: float, power: float) -> float:
+        """Return (quantile + z_{power}) * se."""
+        quantile = max_t_quantile(self.statistics, alpha * self.share)
+        return minimum_detectable_effect(self.se, alpha, power, quantile, self.clusters - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +181,7 @@ class StudentPart:
 
     value: float
     se: float
-    df: int
+    df: float
     share: float
     method: str
 
@@ -149,10 +194,15 @@ class StudentPart:
         """Return the p of the t test times the number of parts."""
         return min(1.0, two_sided_p((self.value - bound) / self.se, self.df) / self.share)
 
-    def growth(self, bound: float, alpha: float) -> float:
-        """Return (quantile / t)^2, at the present degrees of freedom."""
+    def growth(self, bound: float, alpha: float, power: float) -> float:
+        """Return ((quantile + z_{power}) / t)^2, the quantile that of the grown data."""
         quantile = two_sided_quantile(alpha * self.share, self.df)
-        return _squared_ratio(quantile, abs(self.value - bound) / self.se)
+        return _settled_growth(abs(self.value - bound) / self.se, quantile, self.df, power)
+
+    def detectable(self, alpha: float, power: float) -> float:
+        """Return (quantile + z_{power}) * se."""
+        quantile = two_sided_quantile(alpha * self.share, self.df)
+        return minimum_detectable_effect(self.se, alpha, power, quantile, self.df)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,17 +240,34 @@ class FlatPart:
             return 1.0
         return min(1.0, math.exp(self.clusters * self._log_missed(bound)) / self.share)
 
-    def growth(self, bound: float, alpha: float) -> float:
+    def growth(self, bound: float, alpha: float, power: float) -> float:
         """Return the clusters that would make the agreement improbable, over those seen."""
         if bound == self.value:
             return math.inf
         return math.log(alpha * self.share) / (self.clusters * self._log_missed(bound))
 
-
-def _squared_ratio(quantile: float, statistic: float) -> float:
-    if statistic == 0 or math.isinf(quantile):
+    def detectable(self, alpha: float, power: float) -> float:
+        """Return infinity: without variation there is no power to plan."""
         return math.inf
-    return (quantile / statistic) ** 2
+
+
+def _settled_growth(t: float, quantile: float, df: float, power: float) -> float:
+    """Return ((quantile + z_{power}) / t)^2 with the quantile that the grown data will have.
+
+    More clusters also bring a smaller quantile. It is taken to fall as that of Student's t does,
+    whose degrees of freedom grow with the clusters.
+    """
+    if t == 0 or math.isinf(quantile):
+        return math.inf
+    level = two_sided_p(quantile, df)
+    growth = ((quantile + power_reach(power, quantile, df)) / t) ** 2
+    for _ in range(_SETTLING_STEPS):
+        if growth <= 1:
+            return growth
+        more = (df + 1) * growth - 1
+        grown = two_sided_quantile(level, more)
+        growth = max(1.0, ((grown + power_reach(power, grown, more)) / t) ** 2)
+    return growth
 
 
 def _effective_outcomes(value: float, se: float, clusters: int, outcomes: int) -> float:
@@ -226,14 +293,16 @@ def _wilson_part(
     Where all outcomes are equal there is no variance to estimate: each cluster counts as one.
     """
     if outcomes == clusters:
-        return WilsonPart(value, clusters, None, share, "Wilson score interval")
+        return WilsonPart(value, clusters, None, share, f"Wilson score interval{WIDENED}")
     if value in (0.0, 1.0):
-        method = f"Wilson score interval, each of {clusters} clusters counted as one outcome"
+        method = (
+            f"Wilson score interval{WIDENED}, each of {clusters} clusters counted as one outcome"
+        )
         return WilsonPart(value, clusters, None, share, method)
     trials = _effective_outcomes(value, se, clusters, outcomes or clusters)
     method = (
         f"Wilson score interval on {trials:.1f} effective outcomes (cluster-robust variance, "
-        f"t with {clusters - 1} df)"
+        f"t with {clusters - 1} df){WIDENED}"
     )
     return WilsonPart(value, trials, clusters - 1, share, method)
 
@@ -272,11 +341,13 @@ def part_intervals(
         elif flat[index]:
             made.append(_flat_part(value, clusters, bounds, 1 / parts))
         elif len(statistics):
-            method = f"studentised max-|t| cluster bootstrap, {len(statistics):,} resamples"
-            made.append(BootstrapPart(value, se, statistics, moving / parts, method))
+            few = f", only {clusters} clusters" if clusters < FEW_CLUSTERS else ""
+            method = f"studentised max-|t| cluster bootstrap, {len(statistics):,} resamples{few}"
+            made.append(BootstrapPart(value, se, clusters, statistics, moving / parts, method))
         else:
-            method = f"t interval on cluster means, only {clusters} clusters, Bonferroni"
-            made.append(StudentPart(value, se, clusters - 1, 1 / parts, method))
+            df = clusters - 1 if distribution.df is None else float(distribution.df[index])
+            method = f"t interval, {df:.3g} df, only {clusters} clusters, Bonferroni"
+            made.append(StudentPart(value, se, df, 1 / parts, method))
     return tuple(made)
 
 
