@@ -59,11 +59,13 @@ def test_braces_that_read_as_a_gap_are_text(tmp_path: Path) -> None:
     assert cat.tags[GAP] == "."
 
 
-def test_sets_without_gaps_are_as_they_were() -> None:
+def test_sets_that_use_nothing_new_are_as_they_were(tmp_path: Path) -> None:
     """Ids and tags that runs have stored do not change with the format."""
-    prompts = fill_probe_set(load_probe_set("descriptions-and-stories"))
-    assert all(set(prompt.tags) == {"kind"} for prompt in prompts)
-    assert prompts[0].id == "d3aa7068812c81c5"
+    prompts = fill_probe_set(load_probe_set(write_both(tmp_path, PROBE_SET)))
+    assert prompts[0].tags == {"tone": "calm", "place": "city"}
+    assert prompts[0].id == "ba6a250a1e7f5b95"
+    assert prompts[0].pair_id == "74aca1e4cc4e2657"
+    assert prompts[-1].id == "0d2f940189222072"
 
 
 @given(before=st.text("ab{}", min_size=1), after=st.text("!.{} b"))
@@ -129,7 +131,7 @@ def test_the_text_after_a_gap_is_linted_too(tmp_path: Path) -> None:
 def test_every_template_of_the_shipped_set_has_a_gap() -> None:
     probe_set = load_probe_set("gap-descriptions")
     prompts = fill_probe_set(probe_set)
-    assert (len(probe_set.definition.templates), len(prompts)) == (24, 552)
+    assert (len(probe_set.templates()), len(prompts)) == (24, 552)
     for prompt in prompts:
         assert prompt.plain == prompt.plain.strip()
         assert f'"{prompt.plain}"' in prompt.messages[0].content

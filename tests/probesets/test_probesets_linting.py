@@ -19,7 +19,8 @@ from probe_files import (
 )
 
 from llmaudit.probesets import fill_probe_set, lint_file, load_probe_set
-from llmaudit.probesets.linting import find_kind, find_unbalanced
+from llmaudit.probesets.filledchecks import find_unbalanced
+from llmaudit.probesets.linting import find_kind
 from llmaudit.probesets.wording import find_wording_faults
 
 

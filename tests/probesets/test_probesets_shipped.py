@@ -13,23 +13,27 @@ from llmaudit.probesets import (
     ProbeSet,
     fill_probe_set,
     find_probe_sets,
+    limit_prompts,
     lint_file,
     load_lexicon,
     load_probe_set,
 )
+from llmaudit.probesets.filling import plain_text
 from llmaudit.probesets.gaps import is_gap
+from llmaudit.probesets.lexicons import Words, words_of
 from llmaudit.probesets.linting import find_kind
-from llmaudit.probesets.slots import Slot, parse_text
-from llmaudit.records import GAP, Prompt
+from llmaudit.probesets.slots import Inflected, Pick, Slot, parse_text, spell
+from llmaudit.records import CASE, GAP, Prompt
 from llmaudit.yamlfile import read_yaml
 
 PROBES = resources.probes_dir()
 SETS = sorted(
     path
     for path in PROBES.glob("**/*.yaml")
-    if path.relative_to(PROBES).parts[0] not in {"lexicons", "suites", "policies"}
+    if path.relative_to(PROBES).parts[0] not in {"lexicons", "suites", "policies", "wrappers"}
 )
 LEXICONS = sorted((PROBES / "lexicons").glob("*.yaml"))
+WRAPPERS = sorted((PROBES / "wrappers").glob("*.yaml"))
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "probe-format.md"
 
 
@@ -43,10 +47,36 @@ def test_the_shipped_sets_were_found() -> None:
     assert sorted(find_probe_sets()) == sorted(path.stem for path in SETS)
 
 
-@pytest.mark.parametrize("path", [*SETS, *LEXICONS], ids=name)
+@pytest.mark.parametrize("path", [*SETS, *LEXICONS, *WRAPPERS], ids=name)
 def test_every_shipped_file_lints_clean(path: Path) -> None:
     assert lint_file(path) == []
-    assert find_kind(read_yaml(path).data) == ("lexicon" if path in LEXICONS else "probe set")
+    kinds = {"lexicons": "lexicon", "wrappers": "wrappers"}
+    assert find_kind(read_yaml(path).data) == kinds.get(path.parent.name, "probe set")
+
+
+@pytest.mark.parametrize("path", SETS, ids=name)
+def test_every_datasheet_is_whole(path: Path) -> None:
+    definition = load_probe_set(path).definition
+    assert definition.datasheet.motivation
+    assert definition.datasheet.maintenance
+    if definition.language != "en":
+        assert definition.written
+        assert definition.checked
+
+
+@pytest.mark.parametrize("path", SETS, ids=name)
+def test_a_limit_keeps_siblings_whole_and_is_kept_by_larger_ones(path: Path) -> None:
+    prompts = fill_probe_set(load_probe_set(path))
+    families = Counter(prompt.pair_id for prompt in prompts)
+    smaller: set[str] = set()
+    for limit in (1, 7, 40, 150, 1000):
+        kept = limit_prompts(prompts, limit)
+        assert len(kept) <= max(limit, min(families.values()))
+        for pair, count in Counter(prompt.pair_id for prompt in kept).items():
+            assert count == families[pair]
+        ids = {prompt.id for prompt in kept}
+        assert smaller <= ids
+        smaller = ids
 
 
 @pytest.mark.parametrize("path", SETS, ids=name)
@@ -62,9 +92,9 @@ def test_every_group_fills_every_template_equally_often(path: Path) -> None:
     probe_set = load_probe_set(path)
     prompts = fill_probe_set(probe_set)
     counts = Counter((each.template_id, each.axis, each.group) for each in prompts)
-    for template in probe_set.definition.templates:
+    for template in probe_set.templates():
         for axis in probe_set.definition.axes_of(template):
-            groups = [group.id for group in probe_set.lexicons[axis].groups]
+            groups = [group.id for group in probe_set.groups(axis)]
             assert len({counts[template.id, axis, group] for group in groups}) == 1
             assert counts[template.id, axis, groups[0]] > 0
 
@@ -79,36 +109,64 @@ def sent_texts(prompt: Prompt) -> list[str]:
 def templates_of(probe_set: ProbeSet, prompt: Prompt) -> list[str]:
     """Return the unfilled texts in the order of :func:`sent_texts`."""
     file = probe_set.definition
-    template = next(each for each in file.templates if each.id == prompt.template_id)
-    turns = [template.system, template.prompt] if template.prompt is not None else []
-    plain = template.prompt if template.plain is None else template.plain
-    texts = [text for text in turns if text is not None]
-    return [*texts, plain or "", *file.choices_of(template).values()]
+    template = next(each for each in file.probes if each.id == prompt.template_id)
+    case = next((each for each in template.cases or () if each.id == prompt.tags.get(CASE)), None)
+    turns = [text for _, text in template.conversation()]
+    if template.system is not None:
+        turns.insert(0, template.system)
+    return [*turns, plain_text(template), *file.choices_of(template, case).values()]
 
 
 @pytest.mark.parametrize("path", SETS, ids=name)
 def test_siblings_differ_only_in_the_words_for_the_group(path: Path) -> None:
     probe_set = load_probe_set(path)
+    if probe_set.base is not None:
+        return  # its requests are those of another shipped set, each in a wrapper
     for prompt in fill_probe_set(probe_set):
         unfilled = templates_of(probe_set, prompt)
-        words = {"": ""}
+        words = [Words(None, {}, None)]
         if prompt.axis is not None:
-            groups = probe_set.lexicons[prompt.axis].groups
-            words = dict(next(group.forms for group in groups if group.id == prompt.group))
-        for text, sent in zip(unfilled, sent_texts(prompt), strict=True):
-            pattern = "".join(pattern_of(piece, prompt, words) for piece in parse_text(text))
-            assert re.fullmatch(pattern, sent)
+            lexicon = probe_set.lexicons[prompt.axis]
+            group = next(group for group in lexicon.groups if group.id == prompt.group)
+            words = list(words_of(group, lexicon.kind))
+        values = values_of_slots(probe_set, prompt)
+        assert any(
+            all(
+                re.fullmatch(
+                    "".join(pattern_of(piece, values, one) for piece in parse_text(text)), sent
+                )
+                for text, sent in zip(unfilled, sent_texts(prompt), strict=True)
+            )
+            for one in words
+        )
 
 
-def pattern_of(piece: str | Slot, prompt: Prompt, words: dict[str, str]) -> str:
-    """Return a regular expression for one piece of a filled text."""
+def values_of_slots(probe_set: ProbeSet, prompt: Prompt) -> dict[str, list[Inflected]]:
+    """Return the values that each slot may have in a prompt: all, or those of its case."""
+    file = probe_set.definition
+    template = next(each for each in file.probes if each.id == prompt.template_id)
+    values: dict[str, list[Inflected]] = {
+        slot: [value for value in every if spell(value) == prompt.tags[slot]]
+        for slot, every in template.slots.items()
+    }
+    for case in template.cases or ():
+        if case.id == prompt.tags.get(CASE):
+            values |= {slot: [value] for slot, value in case.slots.items()}
+    return values
+
+
+def pattern_of(piece: str | Slot | Pick, values: dict[str, list[Inflected]], words: Words) -> str:
+    """Return a regular expression for one piece of a text filled with one group's words."""
     if isinstance(piece, str):
         return re.escape(piece)
+    if isinstance(piece, Pick):
+        return re.escape(dict(piece.options)[words.agreement or ""])
     if is_gap(piece):
         return re.escape("{gap}")
     if piece.form is None:
-        return re.escape(prompt.tags[piece.name])
-    word = words[piece.form]
+        (value,) = values[piece.name]
+        return re.escape(value if isinstance(value, str) else value[words.agreement or ""])
+    word = words.forms[piece.form]
     return re.escape(word[0].upper() + word[1:] if piece.capital else word)
 
 

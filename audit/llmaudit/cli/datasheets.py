@@ -55,6 +55,11 @@ def _evenly(families: list[list[Prompt]], count: int) -> list[list[Prompt]]:
 def _describe(prompt: Prompt) -> dict[str, Any]:
     """Return one prompt in both of its forms; a set whose choices stand alone has neither."""
     group = {"axis": prompt.axis, "group": prompt.group} if prompt.axis else {}
+    answers = {
+        "expected": prompt.expected,
+        "references": list(prompt.references),
+        "false_references": list(prompt.false_references),
+    }
     return {
         "template": prompt.template_id,
         **group,
@@ -62,4 +67,5 @@ def _describe(prompt: Prompt) -> dict[str, Any]:
         "chat": [f"{turn.role}: {turn.content}" for turn in prompt.messages],
         "plain": prompt.plain,
         "choices": dict(prompt.choices),
+        **{name: value for name, value in answers.items() if value},
     }

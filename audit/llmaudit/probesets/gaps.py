@@ -12,7 +12,7 @@ from llmaudit.yamlproblems import KeyPath
 _ARTICLE = re.compile(r"\b(an?)$", re.IGNORECASE)
 
 
-def is_gap(piece: str | Slot) -> bool:
+def is_gap(piece: object) -> bool:
     """Say whether a piece of a text is its gap."""
     return isinstance(piece, Slot) and piece.form is None and piece.name == GAP
 
@@ -69,7 +69,7 @@ def check_gap(task: Task, path: KeyPath, pieces: Pieces) -> Iterator[tuple[str, 
     if not isinstance(start, str) or not re.search(r"\S \Z|\A \Z", start) or before == (" ",):
         remedy = "write text before it and exactly one space in front of it"
         yield "the gap does not stand behind a word and a space", remedy
-    if any(isinstance(piece, Slot) for piece in after):
+    if any(not isinstance(piece, str) for piece in after):
         remedy = "move the slot in front of the gap"
         yield "a slot after the gap: a base model is sent only what stands before", remedy
     elif after and re.match(r"\w", str(after[0])):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from llmaudit.errors import UsageError
-from llmaudit.records import Prompt
+from llmaudit.records import TECHNIQUE, Prompt
 
 Siblings = list[Prompt]
+_TemplateT = TypeVar("_TemplateT")
 
 
 def limit_prompts(prompts: Iterable[Prompt], limit: int) -> tuple[Prompt, ...]:
@@ -15,8 +17,9 @@ def limit_prompts(prompts: Iterable[Prompt], limit: int) -> tuple[Prompt, ...]:
 
     Siblings (equal ``pair_id``) are kept together or left out together, so that every comparison
     between groups that is kept is complete. Templates take turns, each turn of a template is
-    another of its axes, and the templates are visited so that even a few of them are spread over
-    the whole file. Nothing is drawn at random: equal input, equal output, in the input's order.
+    another of its axes or, of wrapped requests, another technique, and the templates are visited
+    so that even a few of them are spread over the whole file. Nothing is drawn at random: equal
+    input, equal output, in the input's order. What a smaller limit keeps, a larger one keeps too.
 
     Parameters
     ----------
@@ -38,15 +41,21 @@ def limit_prompts(prompts: Iterable[Prompt], limit: int) -> tuple[Prompt, ...]:
     if len(everything) <= limit:
         return everything
     families = list(_families_in_turn(everything))
-    kept: set[str] = set()
-    room = limit
+    # A smallest family comes first: it is what every limit can keep.
+    smallest = families.pop(families.index(min(families, key=len)))
+    kept = {smallest[0].pair_id}
+    room = limit - len(smallest)
     for family in families:
-        if len(family) <= room:
-            kept.add(family[0].pair_id)
-            room -= len(family)
-    if not kept:
-        kept.add(min(families, key=len)[0].pair_id)
+        room -= len(family)
+        if room < 0:
+            break  # going on with smaller families would keep what a larger limit does not
+        kept.add(family[0].pair_id)
     return tuple(prompt for prompt in everything if prompt.pair_id in kept)
+
+
+def order_templates(prompts: Iterable[Prompt]) -> tuple[str, ...]:
+    """Return the templates of one probe set, so that any first few are spread over its file."""
+    return tuple(_spread(list(dict.fromkeys(prompt.template_id for prompt in prompts))))
 
 
 def _families_in_turn(prompts: Sequence[Prompt]) -> Iterator[Siblings]:
@@ -59,21 +68,22 @@ def _families_in_turn(prompts: Sequence[Prompt]) -> Iterator[Siblings]:
 
 
 def _sort(prompts: Iterable[Prompt]) -> list[list[list[Siblings]]]:
-    """Return families by template and axis; within an axis by ``pair_id``.
+    """Return families by template and kind: axis, and technique of wrapped ones; then by pair.
 
     ``pair_id`` is a hash, so a few families are not all of the first slot's first value.
     """
-    templates: dict[tuple[str, str], dict[str | None, dict[str, Siblings]]] = {}
+    templates: dict[tuple[str, str], dict[object, dict[str, Siblings]]] = {}
     for prompt in prompts:
-        axes = templates.setdefault((prompt.probe_set, prompt.template_id), {})
-        axes.setdefault(prompt.axis, {}).setdefault(prompt.pair_id, []).append(prompt)
+        kinds = templates.setdefault((prompt.probe_set, prompt.template_id), {})
+        kind = prompt.axis, prompt.tags.get(TECHNIQUE)
+        kinds.setdefault(kind, {}).setdefault(prompt.pair_id, []).append(prompt)
     return [
-        [[families[pair] for pair in sorted(families)] for families in axes.values()]
-        for axes in templates.values()
+        [[families[pair] for pair in sorted(families)] for families in kinds.values()]
+        for kinds in templates.values()
     ]
 
 
-def _spread(templates: list[list[list[Siblings]]]) -> list[list[list[Siblings]]]:
+def _spread(templates: list[_TemplateT]) -> list[_TemplateT]:
     """Order by the reversed bits of the position: any first few cover the whole evenly."""
     bits = len(templates).bit_length()
     order = sorted(range(len(templates)), key=lambda place: f"{place:0{bits}b}"[::-1])

@@ -1,33 +1,41 @@
-"""Finds every fault of a probe set or lexicon file that its author can correct."""
+"""Finds every fault of a probe set, lexicon or file of wrappers that its author can correct."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from llmaudit.errors import FileProblem, InvalidFileError
+from llmaudit.probesets.filledchecks import find_unbalanced, lint_equal_prompts, lint_filled
 from llmaudit.probesets.filling import fill_probe_set
-from llmaudit.probesets.gaps import find_gap_faults
-from llmaudit.probesets.loading import ProbeSet, load_lexicon, load_probe_set
-from llmaudit.probesets.schema import LexiconFile, ProbeSetFile
-from llmaudit.probesets.sizing import texts_of
+from llmaudit.probesets.grammar import lint_agreement
+from llmaudit.probesets.languages import lint_language
+from llmaudit.probesets.lexiconloading import load_lexicon
+from llmaudit.probesets.lexicons import LexiconFile
+from llmaudit.probesets.loading import ProbeSet, load_probe_set, load_wrappers
+from llmaudit.probesets.readability import lint_readability
+from llmaudit.probesets.schema import ProbeSetFile
+from llmaudit.probesets.sizing import texts_of, values_of
+from llmaudit.probesets.slots import texts_in
+from llmaudit.probesets.terms import lint_neutral_group, lint_slurs, lint_terms
 from llmaudit.probesets.wording import find_wording_faults
-from llmaudit.records import GAP, Prompt, Task
-from llmaudit.yamlfile import Document, read_yaml
+from llmaudit.probesets.wrapping import WrapperFile
+from llmaudit.records import Prompt, Task
+from llmaudit.yamlfile import Document, read_yaml_partly
 from llmaudit.yamlproblems import MAX_PROBLEMS, Fault, KeyPath
 
-_PROBE_SET_KEYS = frozenset({"templates", "task", "construct", "datasheet"})
+_PROBE_SET_KEYS = frozenset({"templates", "compose", "task", "construct", "datasheet"})
 
 
 def lint_file(path: Path) -> list[FileProblem]:
-    """Return every fault of a probe set or lexicon file, at most about 100; empty when it is sound.
+    """Return every fault of a file of this package, at most about 100; empty when it is sound.
 
     Beyond what :func:`load_probe_set` refuses: texts or filled prompts that are equal, groups
-    that do not occur equally often, stray spaces around texts, doubled spaces and punctuation,
-    and in English the wrong article before the filled-in words.
+    that do not occur equally often, words that name a group beside the slot for it, slurs that
+    are not declared, stray spaces, wrong articles and agreement, lengths and sentences out of
+    range, and another language than the declared one.
 
     Parameters
     ----------
@@ -35,18 +43,20 @@ def lint_file(path: Path) -> list[FileProblem]:
         The file. Suites and policies are not linted here.
     """
     try:
-        document = read_yaml(path)
-        faults = islice(_lint(document), MAX_PROBLEMS)
+        document, _ = read_yaml_partly(path)
+        faults = list(islice(_lint(document), MAX_PROBLEMS))
         return [document.problem(*fault) for fault in faults]
     except InvalidFileError as error:
         return list(error.problems)
 
 
 def find_kind(data: Any) -> str | None:
-    """Return what a file is by its keys: probe set, lexicon, suite, policy, or None."""
+    """Return what a file is by its keys: probe set, lexicon, wrappers, suite, policy, or None."""
     keys = set(data) if isinstance(data, dict) else set()
+    if keys & {"groups", "forms"} and not keys & _PROBE_SET_KEYS:
+        return "lexicon"
     for kind, marks in (
-        ("lexicon", {"groups"}),
+        ("wrappers", {"wrappers"}),
         ("suite", {"probe_sets"}),
         ("policy", {"checks"}),
         ("probe set", _PROBE_SET_KEYS),
@@ -56,58 +66,81 @@ def find_kind(data: Any) -> str | None:
     return None
 
 
-def find_unbalanced(prompts: Iterable[Prompt]) -> dict[str, str]:
-    """Return, by template, which groups of an axis do not occur equally often in ``prompts``."""
-    groups: dict[str, set[str]] = {}
-    counts: dict[tuple[str, str], Counter[str]] = {}
-    for prompt in prompts:
-        if prompt.axis is not None and prompt.group is not None:
-            groups.setdefault(prompt.axis, set()).add(prompt.group)
-            place = (prompt.template_id, prompt.axis)
-            counts.setdefault(place, Counter())[prompt.group] += 1
-    found: dict[str, str] = {}
-    for (template, axis), count in counts.items():
-        if len({count[group] for group in groups[axis]}) > 1:
-            shown = ", ".join(f"{group} {count[group]}" for group in sorted(groups[axis]))
-            found[template] = f"groups of {axis} occur unequally often: {shown}"
-    return found
-
-
 def _lint(document: Document) -> Iterator[Fault]:
     kind = find_kind(document.data)
     if kind == "probe set":
         yield from _lint_probe_set(load_probe_set(document.path))
     elif kind == "lexicon":
-        yield from _lint_lexicon(load_lexicon(document.path)[0])
+        yield from _lint_lexicon(load_lexicon(document.path)[0], document)
+    elif kind == "wrappers":
+        yield from _lint_wrappers(load_wrappers(document.path)[0])
     elif kind is None:
-        remedy = "a probe set has the key templates, a lexicon the key groups"
-        yield (), "is neither a probe set nor a lexicon", remedy
+        remedy = "a probe set has the key templates, a lexicon groups, a file of wrappers wrappers"
+        yield (), "is neither a probe set nor a lexicon nor a file of wrappers", remedy
     else:
-        yield (
-            (),
-            f"is a {kind}, not a probe set or lexicon",
-            "check it with the command line's lint",
-        )
+        what = f"is a {kind}, not a probe set or lexicon"
+        yield (), what, "check it with the command line's lint"
 
 
-def _lint_lexicon(lexicon: LexiconFile) -> Iterator[Fault]:
+def _lint_lexicon(lexicon: LexiconFile, document: Document) -> Iterator[Fault]:
+    composed = "groups" not in document.data
     for place, group in enumerate(lexicon.groups):
-        for form, word in group.forms.items():
-            path: KeyPath = ("groups", place, "forms", form)
-            yield from _stray_spaces(path, word)
-            for fault in find_wording_faults(word, lexicon.language):
-                yield path, fault, "correct the form"
+        for form, given in group.forms.items():
+            path: KeyPath = ("forms", form) if composed else ("groups", place, "forms", form)
+            for word in texts_in(given):
+                yield from _stray_spaces(path, word)
+                for fault in find_wording_faults(word, lexicon.language):
+                    yield path, fault, "correct the form"
+        for problem, remedy in lint_agreement(group, lexicon.language):
+            yield ("forms",) if composed else ("groups", place, "forms"), problem, remedy
+    yield from lint_neutral_group(lexicon)
+
+
+def _lint_wrappers(file: WrapperFile) -> Iterator[Fault]:
+    texts: list[str] = []
+    for place, wrapper in enumerate(file.wrappers):
+        for path, text in wrapper.texts():
+            where: KeyPath = ("wrappers", place, *path)
+            yield from _stray_spaces(where, text.rstrip() if path == ("plain",) else text)
+            for fault in find_wording_faults(text, file.language):
+                yield where, fault, "correct the text"
+            texts.append(text)
+    yield from lint_language({("wrappers",): " ".join(texts)}, file.language, ())
 
 
 def _lint_probe_set(probe_set: ProbeSet) -> Iterator[Fault]:
     definition = probe_set.definition
+    prompts = fill_probe_set(probe_set)
+    if probe_set.base is not None:
+        # The words are those of the set and the wrappers that it names, which are linted by
+        # themselves.
+        yield from lint_equal_prompts(prompts, {}, ("compose",))
+        return
     yield from _lint_spaces(definition)
     yield from _lint_equal_texts(definition)
-    prompts = fill_probe_set(probe_set)
-    places = {template.id: place for place, template in enumerate(definition.templates)}
-    yield from _lint_filled(prompts, places, definition.language)
+    places = {template.id: place for place, template in enumerate(definition.probes)}
+    yield from lint_equal_prompts(prompts, places, ("templates",))
+    yield from lint_filled(probe_set, prompts, places)
     for template, fault in find_unbalanced(prompts).items():
         yield ("templates", places[template]), fault, "fill every group equally often"
+    yield from lint_terms(probe_set)
+    yield from lint_slurs(definition)
+    first = _first_of_each(prompts)
+    yield from lint_readability(definition, first, places)
+    sent: dict[KeyPath, str] = {
+        ("templates", places[each.template_id]): _asked(each) for each in first
+    }
+    yield from lint_language(sent, definition.language, definition.other_languages)
+
+
+def _first_of_each(prompts: tuple[Prompt, ...]) -> list[Prompt]:
+    """Return one prompt of each template; siblings hardly differ."""
+    return list({prompt.template_id: prompt for prompt in reversed(prompts)}.values())[::-1]
+
+
+def _asked(prompt: Prompt) -> str:
+    turns = [turn.content for turn in prompt.messages] or [prompt.plain]
+    return " ".join([*turns, *(prompt.choices.values() if not prompt.messages else ())])
 
 
 def _stray_spaces(path: KeyPath, text: str) -> Iterator[Fault]:
@@ -116,23 +149,24 @@ def _stray_spaces(path: KeyPath, text: str) -> Iterator[Fault]:
 
 
 def _lint_spaces(definition: ProbeSetFile) -> Iterator[Fault]:
-    for place, template in enumerate(definition.templates):
+    for place, template in enumerate(definition.probes):
         for path, text in texts_of(definition, template):
             # How a base model's text ends can matter, so its author decides.
             checked = text.rstrip() if path == ("plain",) else text
             yield from _stray_spaces(("templates", place, *path), checked)
-        for slot, values in template.slots.items():
-            for index, value in enumerate(values):
-                yield from _stray_spaces(("templates", place, "slots", slot, index), value)
+        for path, value in values_of(template):
+            for text in texts_in(value):
+                yield from _stray_spaces(("templates", place, *path), text)
 
 
 def _lint_equal_texts(definition: ProbeSetFile) -> Iterator[Fault]:
     """Yield texts that two templates share: they are one cluster counted twice."""
     first: dict[tuple[str, ...], str] = {}
-    for place, template in enumerate(definition.templates):
+    for place, template in enumerate(definition.probes):
         for key in ("prompt", "plain"):
             text = getattr(template, key)
-            if text is None:
+            # A text of slots alone, which cases fill, says nothing by itself.
+            if text is None or template.cases:
                 continue
             choices = definition.choices_of(template) if definition.task is Task.CHOICES else {}
             system = template.system or "" if key == "prompt" else ""
@@ -141,42 +175,3 @@ def _lint_equal_texts(definition: ProbeSetFile) -> Iterator[Fault]:
             if other != template.id:
                 found = f"has the same text as the {key} of template {other!r}"
                 yield ("templates", place, key), found, "change it, or make it a slot"
-
-
-def _lint_filled(
-    prompts: Iterable[Prompt], places: dict[str, int], language: str
-) -> Iterator[Fault]:
-    """Yield faults that only show when the slots are filled, each once per template."""
-    first: dict[object, Prompt] = {}
-    told: set[tuple[str, str]] = set()
-    for prompt in prompts:
-        faults = [_equal_prompt(prompt, first)]
-        turns = (message.content for message in prompt.messages)
-        for text in (*turns, _whole_plain(prompt), *prompt.choices.values()):
-            faults.extend(find_wording_faults(text, language))
-        if GAP in prompt.tags:
-            faults.extend(find_gap_faults(prompt.plain, language))
-        for fault in faults:
-            if fault and (prompt.template_id, fault) not in told:
-                told.add((prompt.template_id, fault))
-                yield ("templates", places[prompt.template_id]), fault, "correct the filled text"
-
-
-def _whole_plain(prompt: Prompt) -> str:
-    """Return the plain text; where it has a gap, with a word in it that suits every article."""
-    if GAP not in prompt.tags:
-        return prompt.plain
-    return f"{prompt.plain} WORD{prompt.tags[GAP]}"
-
-
-def _equal_prompt(prompt: Prompt, first: dict[object, Prompt]) -> str | None:
-    """Return a fault if an earlier prompt sends the same to a chat model or to a base model."""
-    choices = tuple(prompt.choices.values())
-    for sent in (("chat", prompt.messages, choices), ("plain", prompt.plain, choices)):
-        if sent == ("chat", (), choices):
-            continue
-        other = first.setdefault(sent, prompt)
-        if other is not prompt:
-            group = f" for group {other.group!r}" if other.group else ""
-            return f"fills to the same {sent[0]} text as template {other.template_id!r}{group}"
-    return None

@@ -10,14 +10,20 @@ from pathlib import Path
 
 from llmaudit import resources
 from llmaudit.errors import FileProblem, InvalidFileError, UnknownNameError
-from llmaudit.probesets.checking import check_lexicon, check_probe_set
-from llmaudit.probesets.schema import LexiconFile, ProbeSetFile
+from llmaudit.probesets.checking import check_probe_set
+from llmaudit.probesets.datasheets import describe
+from llmaudit.probesets.lexiconloading import LEXICONS, load_lexicons
+from llmaudit.probesets.lexicons import Group, LexiconFile
+from llmaudit.probesets.reading import read_partly
+from llmaudit.probesets.schema import ProbeSetFile, Template
+from llmaudit.probesets.sizing import count_prompts
+from llmaudit.probesets.wrapping import WrapperFile, check_composition, check_wrappers
 from llmaudit.records import ProbeSetFacts, content_id
-from llmaudit.yamlfile import Document, read_yaml, validate
+from llmaudit.yamlfile import Document, read_yaml_partly
 from llmaudit.yamlproblems import MAX_PROBLEMS, name_nearest
 
-LEXICONS = "lexicons"
-OTHER_FOLDERS = frozenset({LEXICONS, "suites", "policies"})
+WRAPPERS = "wrappers"
+OTHER_FOLDERS = frozenset({LEXICONS, WRAPPERS, "suites", "policies"})
 """The folders of ``probes/`` that hold no probe sets."""
 
 
@@ -30,14 +36,20 @@ class ProbeSet:
     definition : ProbeSetFile
         What the file says.
     digest : str
-        16 hex digits: the SHA-256 of the file's bytes, and where the set names axes, of that and
-        the digests of their lexicons, since they change the prompts too.
+        16 hex digits: the SHA-256 of the file's bytes; where the set names axes or is composed, of
+        that and the digests of the lexicons, the set it wraps and the wrappers, since they change
+        the prompts too.
     path : Path
         The file.
     lexicons : mapping of str to LexiconFile
         By axis.
     lexicon_digests : mapping of str to str
-        By axis: the SHA-256 (16 hex digits) of each lexicon's bytes.
+        By axis: the SHA-256 (16 hex digits) of each lexicon's bytes; of an axis made of two others
+        the digest of the three.
+    base : ProbeSet or None
+        The set that a composed set wraps.
+    wrappers : tuple of WrapperFile
+        What it wraps it in.
     """
 
     definition: ProbeSetFile
@@ -45,26 +57,33 @@ class ProbeSet:
     path: Path
     lexicons: Mapping[str, LexiconFile]
     lexicon_digests: Mapping[str, str]
+    base: ProbeSet | None = None
+    wrappers: tuple[WrapperFile, ...] = ()
+
+    def groups(self, axis: str) -> tuple[Group, ...]:
+        """Return the groups that the set compares on one of its axes, in its order."""
+        every = self.lexicons[axis].groups
+        chosen = self.definition.groups.get(axis)
+        if chosen is None:
+            return every
+        by_id = {group.id: group for group in every}
+        return tuple(by_id[name] for name in chosen)
+
+    def templates(self) -> tuple[Template, ...]:
+        """Return the set's templates, or those of the set that it wraps."""
+        return self.definition.probes if self.base is None else self.base.templates()
+
+    def count(self) -> int:
+        """Return how many prompts the set fills to."""
+        if self.base is None:
+            return count_prompts(self.definition, self.lexicons)
+        every = sum(len(file.wrappers) for file in self.wrappers)
+        asked = self.definition.compose.per_request if self.definition.compose else None
+        return self.base.count() * min(asked or every, every)
 
     def facts(self, prompts: int) -> ProbeSetFacts:
         """Return what the report prints of this set, of which ``prompts`` prompts were used."""
         file = self.definition
-        datasheet = file.datasheet.model_dump(mode="json")
-        datasheet["sources"] = [source.model_dump(mode="json") for source in file.sources]
-        datasheet["slurs"] = list(file.slurs)
-        datasheet["lexicons"] = {
-            axis: {
-                "id": lexicon.id,
-                "version": lexicon.version,
-                "licence": lexicon.licence,
-                "digest": self.lexicon_digests[axis],
-                "reference": lexicon.reference,
-                "groups": {group.id: group.label for group in lexicon.groups},
-                "known_limits": list(lexicon.known_limits),
-                "sources": [source.model_dump(mode="json") for source in lexicon.sources],
-            }
-            for axis, lexicon in self.lexicons.items()
-        }
         return ProbeSetFacts(
             id=file.id,
             digest=self.digest,
@@ -79,9 +98,9 @@ class ProbeSet:
             intended_use=file.datasheet.intended_use,
             known_limits=file.datasheet.known_limits,
             metrics=file.metrics,
-            templates=len(file.templates),
+            templates=len(self.templates()),
             prompts=prompts,
-            datasheet=datasheet,
+            datasheet=describe(self),
         )
 
 
@@ -93,6 +112,12 @@ def find_probe_sets(search: Path | None = None) -> dict[str, Path]:
         for path in sorted(root.glob("**/*.yaml"))
         if not OTHER_FOLDERS & set(path.relative_to(root).parts[:-1])
     }
+
+
+def find_wrappers(search: Path | None = None) -> dict[str, Path]:
+    """Return the files of wrappers of a folder of probe sets (the shipped one by default) by id."""
+    root = resources.probes_dir() if search is None else search
+    return {path.stem: path for path in sorted((root / WRAPPERS).glob("*.yaml"))}
 
 
 def list_probe_sets(search: Path | None = None) -> list[str]:
@@ -119,34 +144,111 @@ def load_probe_set(name_or_path: str | Path, *, search: Path | None = None) -> P
         If the file or one of its lexicons is not sound; carries every problem found.
     """
     path = _resolve(name_or_path, search)
-    document = read_yaml(path)
-    definition = validate(document, ProbeSetFile)
-    lexicons, digests, problems = _load_lexicons(definition, document, search)
-    faults = check_probe_set(definition, path.stem, lexicons)
-    problems += [document.problem(*fault) for fault in islice(faults, MAX_PROBLEMS)]
+    reading = read_partly(path, ProbeSetFile)
+    document, definition = reading.document, reading.content
+    if definition is None:
+        raise InvalidFileError(reading.problems)
+    lexicons, digests, lacking = load_lexicons(definition, document, search)
+    faults = islice(check_probe_set(definition, path.stem, lexicons), MAX_PROBLEMS)
+    problems = [*reading.problems, *lacking, *reading.tell(faults)]
+    parts: dict[str, object] = {"lexicons": digests} if digests else {}
+    composed: _Composed | None = None
+    if definition.compose is not None and not problems:
+        composed = _compose(definition, document, search)
+        problems += composed.problems
+        parts |= composed.digests
     if problems:
         raise InvalidFileError(problems)
-    digest = document.digest
-    if digests:
-        digest = content_id({"probe_set": document.digest, "lexicons": digests})
-    return ProbeSet(definition, digest, path, lexicons, digests)
+    digest = content_id({"probe_set": document.digest, **parts}) if parts else document.digest
+    base, wrappers = (composed.base, composed.wrappers) if composed else (None, ())
+    return ProbeSet(definition, digest, path, lexicons, digests, base, wrappers)
 
 
-def load_lexicon(path: Path) -> tuple[LexiconFile, str]:
-    """Load a lexicon; return it with the digest of its file.
+def load_wrappers(path: Path) -> tuple[WrapperFile, str]:
+    """Load a file of wrappers; return it with the digest of the file.
 
     Raises
     ------
     InvalidFileError
         If the file is not sound; carries every problem found.
     """
-    document = read_yaml(path)
-    lexicon = validate(document, LexiconFile)
-    faults = islice(check_lexicon(lexicon, path.stem), MAX_PROBLEMS)
-    problems = [document.problem(*fault) for fault in faults]
-    if problems:
+    reading = read_partly(path, WrapperFile)
+    wrappers = reading.content
+    faults = islice(check_wrappers(wrappers, path.stem), MAX_PROBLEMS) if wrappers else ()
+    problems = [*reading.problems, *reading.tell(faults)]
+    if problems or wrappers is None:
         raise InvalidFileError(problems)
-    return lexicon, document.digest
+    return wrappers, reading.document.digest
+
+
+@dataclass(frozen=True, slots=True)
+class _Composed:
+    """What a composed set is made of, and what is wrong with it."""
+
+    base: ProbeSet | None
+    wrappers: tuple[WrapperFile, ...]
+    digests: Mapping[str, object]
+    problems: tuple[FileProblem, ...]
+
+
+def _compose(definition: ProbeSetFile, document: Document, search: Path | None) -> _Composed:
+    """Load the set that a composed set wraps, and its wrappers."""
+    asked = definition.compose
+    if asked is None:
+        return _Composed(None, (), {}, ())
+    problems: list[FileProblem] = []
+    base: ProbeSet | None = None
+    known_sets = find_probe_sets(search)
+    path = _beside(document, asked.probe_set) or known_sets.get(asked.probe_set)
+    if path is None:
+        remedy = name_nearest(asked.probe_set, known_sets)
+        found = f"there is no probe set {asked.probe_set!r}"
+        problems.append(document.problem(("compose", "probe_set"), found, remedy))
+    elif _is_composed(path):
+        found = f"{asked.probe_set} is composed itself"
+        remedy = "name a set with templates"
+        problems.append(document.problem(("compose", "probe_set"), found, remedy))
+    else:
+        try:
+            base = load_probe_set(path, search=search)
+        except InvalidFileError as error:
+            problems += error.problems
+    files: list[WrapperFile] = []
+    digests: dict[str, str] = {}
+    for place, name in enumerate(asked.wrappers):
+        known = find_wrappers(search)
+        file = _beside(document, name, WRAPPERS) or known.get(name)
+        if file is None:
+            found = f"there is no file of wrappers {name!r}"
+            key = ("compose", "wrappers", place)
+            problems.append(document.problem(key, found, name_nearest(name, known)))
+            continue
+        try:
+            wrappers, digests[name] = load_wrappers(file)
+            files.append(wrappers)
+        except InvalidFileError as error:
+            problems += error.problems
+    if base is not None:
+        faults = check_composition(definition, base.definition, files)
+        problems += [document.problem(*fault) for fault in faults]
+    parts = {"wraps": base.digest if base else "", "wrappers": digests}
+    return _Composed(base, tuple(files), parts, tuple(problems))
+
+
+def _is_composed(path: Path) -> bool:
+    """Say whether a file is a composed set; loading it could go round in circles."""
+    try:
+        data = read_yaml_partly(path)[0].data
+    except InvalidFileError:
+        return False  # its own problems are told when it is loaded
+    return isinstance(data, dict) and "compose" in data
+
+
+def _beside(document: Document, name: str, folder: str = "") -> Path | None:
+    """Return the file of a name beside a document, or in a folder there."""
+    beside = document.path.parent
+    places = [beside / f"{name}.yaml", *([beside / folder / f"{name}.yaml"] if folder else [])]
+    return next((place for place in places if place.exists()), None)
 
 
 def _resolve(name_or_path: str | Path, search: Path | None) -> Path:
@@ -161,33 +263,3 @@ def _resolve(name_or_path: str | Path, search: Path | None) -> Path:
         hint = "A path to a probe set's .yaml file is accepted too."
         raise UnknownNameError("probe set", name_or_path, known, hint)
     return known[name_or_path]
-
-
-def _load_lexicons(
-    definition: ProbeSetFile, document: Document, search: Path | None
-) -> tuple[dict[str, LexiconFile], dict[str, str], list[FileProblem]]:
-    """Return lexicons and digests by axis, and the problems of those that cannot be used."""
-    root = resources.probes_dir() if search is None else search
-    beside = document.path.parent
-    folders = [beside, beside / LEXICONS, root / LEXICONS]
-    lexicons: dict[str, LexiconFile] = {}
-    digests: dict[str, str] = {}
-    problems: list[FileProblem] = []
-    for place, axis in enumerate(definition.axes):
-        name = f"{axis}.{definition.language}.yaml"
-        found = next((each / name for each in folders if (each / name).exists()), None)
-        if found is None:
-            ending = f".{definition.language}.yaml"
-            known = {
-                each.name.removesuffix(ending)
-                for folder in folders
-                for each in folder.glob(f"*{ending}")
-            }
-            what = f"there is no lexicon {name} beside the file or among the shipped ones"
-            problems.append(document.problem(("axes", place), what, name_nearest(axis, known)))
-            continue
-        try:
-            lexicons[axis], digests[axis] = load_lexicon(found)
-        except InvalidFileError as error:
-            problems.extend(error.problems)
-    return lexicons, digests, problems

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 IDENTITY = "identity"
 """The name that stands for the group's words: ``{identity.noun}``, ``{Identity.noun_a}``."""
 
-_TOKEN = re.compile(r"\{\{|\}\}|\{([^{}\s]+)\}|[{}]")
-_SLOT = re.compile(r"([a-z][a-z0-9_]*)|([Ii]dentity)\.([a-z][a-z0-9_]*)")
+_TOKEN = re.compile(r"\{\{|\}\}|\{([^{}\n]*)\}|[{}]")
+_SLOT = re.compile(r"[a-z][a-z0-9_]*")
+_FORM = re.compile(r"([A-Za-z][a-z0-9_-]*)\.([a-z][a-z0-9_]*)")
+_OPTION = re.compile(r"([a-z][a-z0-9_]*(?:,[a-z][a-z0-9_]*)*):(.*)")
 
 
 class SlotSyntaxError(ValueError):
@@ -21,8 +23,9 @@ class SlotSyntaxError(ValueError):
 class Slot:
     """A place in a text.
 
-    ``form`` is None for a template's own slot ``name``; otherwise the group's form of that name
-    goes here, with a capital first letter where ``capital`` is set.
+    ``form`` is None for a template's own slot ``name``; otherwise the form of that name of what
+    ``name`` stands for goes here (``identity``: the group), with a capital first letter where
+    ``capital`` is set.
     """
 
     name: str
@@ -30,29 +33,52 @@ class Slot:
     capital: bool = False
 
 
-Pieces = tuple[str | Slot, ...]
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """Words that agree with the group: for each agreement class the text that goes here."""
+
+    options: tuple[tuple[str, str], ...]
+
+    @property
+    def classes(self) -> frozenset[str]:
+        """Return the agreement classes that have a text."""
+        return frozenset(name for name, _ in self.options)
 
 
-def parse_text(text: str) -> Pieces:
-    """Return the literal pieces and slots of a text, in order; ``{{`` and ``}}`` are braces.
+Pieces = tuple[str | Slot | Pick, ...]
+Inflected = str | Mapping[str, str]
+"""One text for every group, or one for each agreement class."""
+
+
+def parse_text(text: str, heads: frozenset[str] = frozenset({IDENTITY})) -> Pieces:
+    """Return the literal pieces, slots and picks of a text, in order; ``{{``, ``}}`` are braces.
+
+    Parameters
+    ----------
+    text : str
+    heads : frozenset of str
+        What may stand before the dot of a form.
 
     Raises
     ------
     SlotSyntaxError
-        If a brace is unmatched or what stands between braces is not a slot.
+        If a brace is unmatched or what stands between braces is neither a slot nor a pick.
 
     Examples
     --------
     >>> parse_text("Hi {name}")
     ('Hi ', Slot(name='name', form=None, capital=False))
+    >>> parse_text("cansad{f:a|m:o}")
+    ('cansad', Pick(options=(('f', 'a'), ('m', 'o'))))
     """
-    pieces: list[str | Slot] = []
+    pieces: list[str | Slot | Pick] = []
     end = 0
     for token in _TOKEN.finditer(text):
         pieces.append(text[end : token.start()])
         end = token.end()
         if token.group(1) is not None:
-            pieces.append(_parse_slot(token.group(1)))
+            inside = token.group(1)
+            pieces.append(_parse_pick(inside) if ":" in inside else _parse_slot(inside, heads))
         elif len(token.group()) == 2:
             pieces.append(token.group()[0])
         else:
@@ -61,36 +87,84 @@ def parse_text(text: str) -> Pieces:
     return tuple(piece for piece in pieces if piece != "")
 
 
-def _parse_slot(name: str) -> Slot:
-    match = _SLOT.fullmatch(name)
-    if match is None or name == IDENTITY:
-        raise SlotSyntaxError(f"'{{{name[:60]}}}' is not a slot")
-    if match.group(1):
-        return Slot(match.group(1))
-    return Slot(IDENTITY, match.group(3), capital=match.group(2)[0] == "I")
+def _parse_slot(name: str, heads: frozenset[str]) -> Slot:
+    form = _FORM.fullmatch(name)
+    if form:
+        head = form.group(1)
+        lower = head[:1].lower() + head[1:]
+        if lower in heads:
+            return Slot(lower, form.group(2), capital=head != lower)
+    elif _SLOT.fullmatch(name) and name != IDENTITY:
+        return Slot(name)
+    raise SlotSyntaxError(f"'{{{name[:60]}}}' is not a slot")
 
 
-def fill_text(pieces: Pieces, values: Mapping[str, str], forms: Mapping[str, str]) -> str:
+def _parse_pick(inside: str) -> Pick:
+    options: list[tuple[str, str]] = []
+    for part in inside.split("|"):
+        match = _OPTION.fullmatch(part)
+        if match is None:
+            raise SlotSyntaxError(
+                f"'{{{inside[:60]}}}' is no choice of agreeing words; they are written "
+                "{f:cansada|m:cansado}"
+            )
+        options += [(name, match.group(2)) for name in match.group(1).split(",")]
+    names = [name for name, _ in options]
+    if len(set(names)) < len(names) or len(names) < 2:
+        raise SlotSyntaxError(f"'{{{inside[:60]}}}' needs two agreement classes or more, each once")
+    return Pick(tuple(options))
+
+
+def inflect(value: Inflected, agreement: str | None) -> str:
+    """Return the text of a value for one agreement class."""
+    return value if isinstance(value, str) else value[agreement or ""]
+
+
+def spell(value: Inflected) -> str:
+    """Return one spelling of a value for all groups: its texts, parted by slashes."""
+    return value if isinstance(value, str) else " / ".join(dict.fromkeys(value.values()))
+
+
+def texts_in(value: Inflected) -> tuple[str, ...]:
+    """Return every text of a value."""
+    return (value,) if isinstance(value, str) else tuple(value.values())
+
+
+def fill_text(
+    pieces: Pieces,
+    values: Mapping[str, Inflected],
+    forms: Mapping[str, str],
+    agreement: str | None = None,
+) -> str:
     """Return the text with every slot filled.
 
     What is inserted is never read again: a value that holds braces stays as it is.
 
     Parameters
     ----------
-    pieces : tuple of str or Slot
+    pieces : tuple of str, Slot or Pick
         From :func:`parse_text`.
-    values : mapping of str to str
+    values : mapping of str to str or mapping
         The values of the template's own slots.
     forms : mapping of str to str
-        The group's words by form.
+        The group's words by form; those of other heads than ``identity`` by ``head.form``.
+    agreement : str, optional
+        The group's agreement class.
     """
-    return "".join(
-        piece if isinstance(piece, str) else _word(piece, values, forms) for piece in pieces
-    )
+    return "".join(_fill_piece(piece, values, forms, agreement) for piece in pieces)
 
 
-def _word(slot: Slot, values: Mapping[str, str], forms: Mapping[str, str]) -> str:
-    if slot.form is None:
-        return values[slot.name]
-    word = forms[slot.form]
-    return word[:1].upper() + word[1:] if slot.capital else word
+def _fill_piece(
+    piece: str | Slot | Pick,
+    values: Mapping[str, Inflected],
+    forms: Mapping[str, str],
+    agreement: str | None,
+) -> str:
+    if isinstance(piece, str):
+        return piece
+    if isinstance(piece, Pick):
+        return dict(piece.options)[agreement or ""]
+    if piece.form is None:
+        return inflect(values[piece.name], agreement)
+    word = forms[piece.form if piece.name == IDENTITY else f"{piece.name}.{piece.form}"]
+    return word[:1].upper() + word[1:] if piece.capital else word

@@ -14,6 +14,32 @@ _ARTICLE = re.compile(
     r"(?:(?<=[\s\"'(‘“])|^)(an?|(?<![^.!?:\s\"“] )An?) [\"'‘“(]?(\w+)", re.MULTILINE
 )
 
+_NOT_CONTRACTED = "is written as one word"
+_FAULTS = {
+    "es": (
+        (re.compile(r"\b(?:[Aa]|[Dd]e) el (?=\w)"), _NOT_CONTRACTED),
+        (re.compile(r"\by (?:i|hi(?!e))\w+", re.IGNORECASE), "should begin with 'e'"),
+        (re.compile(r"\bo h?o\w+", re.IGNORECASE), "should begin with 'u'"),
+    ),
+    "fr": (
+        (re.compile(r"\b(?:[Àà]|[Dd]e) les? (?=[^\W\d_])"), _NOT_CONTRACTED),
+        (
+            re.compile(
+                r"(?<![-\w])(?:de|que|je|ne|me|te|se|le|la|jusque|lorsque|puisque) "
+                r"(?!onz|oui|une\b du )[aeiouàâéèêëîïôùûœ]\w*",
+                re.IGNORECASE,
+            ),
+            "lacks its elision",
+        ),
+    ),
+    "pt": (
+        (re.compile(r"\b(?:[Dd]e|[Ee]m|[Pp]or) [oa]s? (?=\w)"), _NOT_CONTRACTED),
+        (re.compile(r"\b[Aa] as? (?=\w)"), "should be written with 'à'"),
+    ),
+    "zh": ((re.compile(r"[\u4e00-\u9fff] +[\u4e00-\u9fff]"), "has a space between characters"),),
+}
+"""Faults that filling slots makes in other languages than English, by language."""
+
 _AN_CONSONANTS = re.compile(r"hour|honest|honou?r|heir", re.IGNORECASE)
 _EITHER = re.compile(r"herb|historic|hotel|habitual|homage", re.IGNORECASE)
 _A_VOWELS = re.compile(
@@ -30,9 +56,10 @@ _NO_NOUN = frozenset({"a", "an", "and", "are", "as", "at", "if", "in", "is", "of
 def find_wording_faults(text: str, language: str) -> Iterator[str]:
     """Yield what is wrong with the wording of a text.
 
-    Doubled spaces and doubled punctuation in every language; in English also ``a`` where ``an``
-    belongs and the reverse. Acronyms and single letters are left alone, since only their reader
-    knows how they are pronounced.
+    Doubled spaces and doubled punctuation in every language; in Spanish, French and Portuguese
+    contractions and elisions that are not made, in Chinese spaces between characters; in English
+    ``a`` where ``an`` belongs and the reverse. Acronyms and single letters are left alone, since
+    only their reader knows how they are pronounced.
 
     Parameters
     ----------
@@ -50,7 +77,12 @@ def find_wording_faults(text: str, language: str) -> Iterator[str]:
         yield f"doubled space in {_around(_DOUBLED_SPACE, text)}"
     if _DOUBLED_MARK.search(text):
         yield f"doubled punctuation in {_around(_DOUBLED_MARK, text)}"
-    if language.split("-")[0] == "en":
+    main = language.split("-")[0]
+    for pattern, fault in _FAULTS.get(main, ()):
+        match = pattern.search(text)
+        if match:
+            yield f"{match.group().strip()!r} {fault}"
+    if main == "en":
         if _SPACE_BEFORE_MARK.search(text):
             yield f"space before punctuation in {_around(_SPACE_BEFORE_MARK, text)}"
         yield from _find_article_faults(text)
