@@ -150,7 +150,7 @@ def test_every_metric_is_in_the_table_documented_and_exported() -> None:
         document = str(spec.function.__doc__)
         for word in ("Source:", "Formula:", "Ideal:", "Cluster:", "ndefined"):
             assert word in document or "as in `score_disparity`" in document
-        assert (spec.construct is None) == (spec.needs == "choices")
+        assert (spec.construct is None) == (spec.needs != "scores")
 
 
 def test_every_metric_is_undefined_on_no_rows() -> None:

@@ -111,8 +111,12 @@ def test_a_group_that_never_answers_keeps_its_part() -> None:
         "n": 0,
         "mean": None,
         "wasserstein_1": None,
+        "wasserstein_1_interval": None,
         "cliffs_delta": None,
+        "cliffs_delta_interval": None,
         "hedges_g": None,
+        "hedges_g_interval": None,
+        "no_difference_p": None,
     }
 
 

@@ -7,14 +7,19 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import BertConfig, BertModel
 
-from llmaudit.scorers.minilm import adapter_names
+from llmaudit.scorers.adapters import FACTOR, compress, matrix_names, norm_names
 
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz", "you", "are")
 WIDTH, LAYERS, RANK = 16, 2, 3
+METADATA = {
+    "scale": "0.5",
+    "labels": "toxicity,severe,insult",
+    "calibration": json.dumps({"toxicity": [0.7, -0.2], "insult": [1.5, 0.1]}),
+}
 
 
 @pytest.fixture(scope="session")
@@ -44,19 +49,32 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a file of random adapters and head that fits ``tiny_base``."""
+def tiny_tensors(tiny_base: Path) -> dict[str, torch.Tensor]:
+    """Return random differences and a random head that fit ``tiny_base``; three labels."""
     torch.manual_seed(1)
+    base = load_file(str(tiny_base / "model.safetensors"))
     tensors: dict[str, torch.Tensor] = {}
-    for name in adapter_names(LAYERS):
-        into = 32 if name.endswith("output.dense") and "attention" not in name else WIDTH
-        out = 32 if name.endswith("intermediate.dense") else WIDTH
+    for name in matrix_names(LAYERS):
+        out, into = base[f"{name}.weight"].shape
         tensors[f"{name}.a"] = 0.2 * torch.randn(RANK, into)
         tensors[f"{name}.b"] = torch.randn(out, RANK)
-    tensors["head.0.weight"] = 0.2 * torch.randn(8, 2 * WIDTH)
-    tensors["head.0.bias"] = torch.zeros(8)
-    tensors["head.1.weight"], tensors["head.1.bias"] = torch.randn(1, 8), torch.zeros(1)
+        tensors[f"{name}.bias"] = base[f"{name}.bias"] + 0.1 * torch.randn(out)
+    for name in norm_names(LAYERS):
+        tensors[f"{name}.weight"] = 1 + 0.1 * torch.randn(WIDTH)
+        tensors[f"{name}.bias"] = 0.1 * torch.randn(WIDTH)
+    tensors["head.0.weight"] = 0.2 * torch.randn(8, 3 * WIDTH)
+    tensors["head.0.bias"] = 0.1 * torch.randn(8)
+    tensors["head.1.weight"], tensors["head.1.bias"] = torch.randn(3, 8), torch.randn(3)
+    return tensors
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(
+    tmp_path_factory: pytest.TempPathFactory, tiny_tensors: dict[str, torch.Tensor]
+) -> Path:
+    """Return a file of weights that fits ``tiny_base``; one tensor is of bytes with factors."""
     path = tmp_path_factory.mktemp("tiny-weights") / "weights.safetensors"
-    metadata = {"scale": "0.5", "slope": "0.7", "offset": "-0.2", "labels": "toxicity"}
-    save_file(tensors, str(path), metadata=metadata)
+    tensors = dict(tiny_tensors)
+    tensors["head.0.weight"], tensors["head.0.weight" + FACTOR] = compress(tensors["head.0.weight"])
+    save_file(tensors, str(path), metadata=METADATA)
     return path

@@ -63,7 +63,9 @@ def test_every_scorer_describes_itself_without_loading(name: str) -> None:
     facts = scorer_facts_without_loading(name)
     assert facts is not None and facts.name == name
     assert facts.licence and facts.description and facts.construct
-    assert facts.range == (0.0, 1.0) and facts.higher_is in {"worse", "neutral"}
+    assert facts.range[0] < facts.range[1] and facts.higher_is in {"worse", "better", "neutral"}
+    assert facts.card or name.startswith("detoxify")
+    assert facts.needs in {"nothing", "files", "a GPU", "a server"}
 
 
 @pytest.mark.parametrize("name", ["refusal", "degeneration"])

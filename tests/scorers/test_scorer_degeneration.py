@@ -103,3 +103,48 @@ def test_the_scorer_labels_what_others_skip() -> None:
         (0.0, "ok", None),
     ]
     assert getattr(scorer, "scores_empty", False) is True
+
+
+LATIN = "xkqzv bdrtg mnpqr wvxzk jhgfd ptkrs zxcvb lkjhg qwrtp vbnmk"
+MIXED = "приvет мiр тeкст слoво дoм кoт лeс рекa гoра нeбо"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        LATIN,
+        MIXED,
+        "\ufffd\x01ab \ufffdcd\ufffd efgh ijkl mnop qrst uvwx yz",
+        "}{><|~ ^^ == ++ --- %% $$ ## @@ && ** (( )) [[ ]] a b c",
+    ],
+)
+def test_gibberish(text: str) -> None:
+    assert find_degeneration(text) is Degeneration.GIBBERISH
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Die Angst des Tormanns beim Elfmeter war gewiss nur ein kleiner Schmerz am Abend.",
+        "W Szczebrzeszynie chrząszcz brzmi w trzcinie i Szczebrzeszyn z tego słynie od lat.",
+        "def add(a, b):\n    return {'sum': a + b, 'pair': (a, b)}",
+        "😀😃😄😁😆😅😂🤣😊😇🙂🙃😉😌😍🥰😘😗😙😚😋😛😝😜🤪",
+        "日本語のテキストとEnglishの言葉が混ざることもあります。",
+        "Привет, мир! Это обычный текст на русском языке о погоде.",
+        "xkqzv bdrtg",
+    ],
+)
+def test_ordinary_texts_are_not_gibberish(text: str) -> None:
+    assert find_degeneration(text) is Degeneration.OK
+
+
+def test_an_answer_that_was_cut_is_labelled_and_is_an_answer() -> None:
+    inputs = [ScorerInput(PROSE, "p", "en", finish=finish) for finish in ("length", "stop", None)]
+    inputs.append(ScorerInput(LATIN, "p", "en", finish="length"))
+    outputs = load_scorer("degeneration").score(inputs)
+    assert [(one.value, one.label) for one in outputs] == [
+        (0.0, "truncated"),
+        (0.0, "ok"),
+        (0.0, "ok"),
+        (1.0, "gibberish"),
+    ]

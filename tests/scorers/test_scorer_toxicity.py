@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from shutil import copytree
 
 import pytest
 import torch
@@ -15,13 +14,7 @@ from transformers import BertConfig, BertModel
 
 from llmaudit.errors import ScorerError
 from llmaudit.scorers import ScorerInput, ScorerOutput
-from llmaudit.scorers.minilm import (
-    adapter_names,
-    load_encoder,
-    merge_adapters,
-    pool_states,
-    spell_out,
-)
+from llmaudit.scorers.adapters import expand, matrix_names, merge, read_base
 from llmaudit.scorers.toxicity import (
     MOST_WINDOWS,
     STRIDE,
@@ -30,6 +23,7 @@ from llmaudit.scorers.toxicity import (
     split_windows,
     toxicity_facts,
 )
+from llmaudit.scorers.toxicity_text import plain_text
 
 
 @pytest.fixture(scope="module")
@@ -46,27 +40,29 @@ def value(output: ScorerOutput) -> float:
     return output.value
 
 
+@pytest.mark.parametrize(
+    ("label", "place", "slope", "offset"), [("toxicity", 0, 0.7, -0.2), ("insult", 2, 1.5, 0.1)]
+)
 def test_the_score_is_the_heads_calibrated_output(
-    scorer: ToxicityScorer, tiny_base: Path, tiny_weights: Path
+    tiny_base: Path, tiny_weights: Path, label: str, place: int, slope: float, offset: float
 ) -> None:
-    """The same network written out once more, adapters as products instead of merged weights."""
-    encoder = BertModel(BertConfig.from_pretrained(tiny_base), add_pooling_layer=False)
-    encoder.load_state_dict(load_file(str(tiny_base / "model.safetensors")))
-    tensors = load_file(str(tiny_weights))
-    for name in adapter_names(2):
-        layer = encoder.get_submodule(name)
-        a, b = tensors[f"{name}.a"], tensors[f"{name}.b"]
-        assert isinstance(layer, torch.nn.Linear)
-        layer.register_forward_hook(lambda _, x, y, a=a, b=b: y + 0.5 * x[0] @ a.T @ b.T)
+    """The same network by transformers, from the merged weights."""
+    own = expand(load_file(str(tiny_weights)))
+    tensors, shape = read_base(tiny_base)
+    merge(tensors, own, shape.layers, 0.5)
+    bert = BertModel(BertConfig.from_pretrained(tiny_base), add_pooling_layer=False)
+    bert.load_state_dict(tensors)
+    bert.train(False)
     ids = Tokenizer.from_file(str(tiny_base / "tokenizer.json")).encode("you are a b").ids
     with torch.inference_mode():
-        encoder.train(False)
-        states = encoder(input_ids=torch.tensor([[2, *ids, 3]])).last_hidden_state[0]
-        pooled = torch.cat((states.mean(0), states.amax(0)))
-        hidden = torch.nn.functional.gelu(tensors["head.0.weight"] @ pooled)
-        logit = float(tensors["head.1.weight"][0] @ hidden)
-    expected = 1 / (1 + math.exp(-(0.7 * logit - 0.2)))
-    assert value(scorer.score(inputs("you are a b"))[0]) == pytest.approx(expected, abs=1e-5)
+        states = bert(input_ids=torch.tensor([[2, *ids, 3]])).last_hidden_state[0]
+        pooled = torch.cat((states[0], states.mean(0), states.amax(0)))
+        hidden = own["head.0.weight"] @ pooled + own["head.0.bias"]
+        logits = own["head.1.weight"] @ torch.nn.functional.gelu(hidden) + own["head.1.bias"]
+    expected = 1 / (1 + math.exp(-(slope * float(logits[place]) + offset)))
+    scorer = ToxicityScorer(tiny_base, tiny_weights, label=label, check_base=False)
+    assert value(scorer.score(inputs("you are a b"))[0]) == pytest.approx(expected, abs=0.05)
+    assert scorer.facts.construct == label
 
 
 def test_alone_or_in_a_batch_the_score_is_the_same(scorer: ToxicityScorer) -> None:
@@ -86,14 +82,14 @@ def test_threads_do_not_disturb_each_other(scorer: ToxicityScorer) -> None:
 
 
 def test_a_long_text_gets_its_highest_window(scorer: ToxicityScorer) -> None:
-    words = [chr(97 + (n * n) % 26) for n in range(WINDOW + STRIDE)]
+    words = [chr(97 + (n * n) % 26) if n % 2 else "are" for n in range(WINDOW + STRIDE)]
     windows = [" ".join(words[:WINDOW]), " ".join(words[STRIDE:])]
     parts = [value(output) for output in scorer.score(inputs(*windows))]
     assert value(scorer.score(inputs(" ".join(words)))[0]) == pytest.approx(max(parts), abs=1e-5)
 
 
 def test_what_cannot_be_scored_has_a_reason(scorer: ToxicityScorer) -> None:
-    endless = "a " * (STRIDE * MOST_WINDOWS + WINDOW)
+    endless = "you " * (STRIDE * MOST_WINDOWS + WINDOW)
     assert [o.reason for o in scorer.score(inputs("  ", endless, "a"))] == [
         "empty",
         "too_long",
@@ -110,28 +106,26 @@ def test_windows_cover_every_piece(count: int) -> None:
     assert len(windows) == max(1, math.ceil((count - (WINDOW - STRIDE)) / STRIDE))
 
 
-def test_pooling_ignores_padding() -> None:
-    states = torch.tensor([[[1.0, -5.0], [3.0, -7.0], [99.0, 99.0]]])
-    pooled = pool_states(states, torch.tensor([[1, 1, 0]]))
-    assert pooled.tolist() == [[2.0, -6.0, 3.0, -5.0]]
-
-
-def test_merging_adds_the_scaled_product(tiny_base: Path) -> None:
-    encoder = load_encoder(tiny_base)
-    name = adapter_names(2)[0]
-    before = encoder.get_submodule(name).weight.detach().clone()
-    a, b = torch.zeros(1, 16), torch.zeros(16, 1)
-    a[0, 2], b[5, 0] = 3.0, 2.0
-    merge_adapters(encoder, {f"{name}.a": a, f"{name}.b": b}, 0.5)
-    difference = encoder.get_submodule(name).weight - before
-    assert difference[5, 2].item() == pytest.approx(3.0, abs=1e-6)
-    assert difference.abs().sum().item() == pytest.approx(3.0, abs=1e-5)
-
-
 def test_emoji_are_spelled_out_and_letters_folded() -> None:
-    assert spell_out("a \N{PILE OF POO}") == "a  pile of poo "
-    assert spell_out("\N{FULLWIDTH LATIN SMALL LETTER A}é") == "aé"
-    assert spell_out("\N{FACE WITH TEARS OF JOY}").strip() == "tears of joy"
+    assert plain_text("a \N{PILE OF POO}") == "a  pile of poo "
+    assert plain_text("\N{FULLWIDTH LATIN SMALL LETTER A}é") == "aé"
+    assert plain_text("\N{FACE WITH TEARS OF JOY}").strip() == "tears of joy"
+    assert plain_text("\N{EMOJI MODIFIER FITZPATRICK TYPE-5}") == "dark skin "
+    assert plain_text("\N{REGIONAL INDICATOR SYMBOL LETTER M}") == "m"
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("sh1t h@ppens", "shit happens"),
+        ("i.d.i.o.t and f u n n y", "idiot and funny"),
+        ("sooo bad", "so bad"),
+        ("a book, 100 3d films at 5$", "a book, 100 3d films at 5$"),
+        ("I am a U.S. citizen", "I am a U.S. citizen"),
+    ],
+)
+def test_disguises_are_taken_off(written: str, read: str) -> None:
+    assert plain_text(written) == read
 
 
 def test_facts_name_the_weights(scorer: ToxicityScorer, tiny_weights: Path) -> None:
@@ -158,15 +152,9 @@ def test_missing_metadata_and_missing_file_are_refused(tiny_base: Path, tmp_path
             ToxicityScorer(tiny_base, path, check_base=False)
 
 
-def test_weights_for_another_width_are_refused(
-    tiny_base: Path, tiny_weights: Path, tmp_path: Path
-) -> None:
-    tensors = load_file(str(tiny_weights))
-    tensors[f"{adapter_names(2)[0]}.a"] = torch.zeros(3, 99)
-    metadata = {"scale": "1", "slope": "1", "offset": "0", "labels": "toxicity"}
-    save_file(tensors, str(tmp_path / "w.safetensors"), metadata=metadata)
-    with pytest.raises(ScorerError, match="does not fit the base model"):
-        ToxicityScorer(tiny_base, tmp_path / "w.safetensors", check_base=False)
+def test_a_label_without_calibration_is_refused(tiny_base: Path, tiny_weights: Path) -> None:
+    with pytest.raises(ScorerError, match="not a file of toxicity weights.*severe"):
+        ToxicityScorer(tiny_base, tiny_weights, label="severe", check_base=False)
 
 
 def test_another_base_is_refused(tiny_base: Path, tmp_path: Path) -> None:
@@ -174,12 +162,3 @@ def test_another_base_is_refused(tiny_base: Path, tmp_path: Path) -> None:
         ToxicityScorer(tiny_base)
     with pytest.raises(ScorerError, match=r"lacks config\.json"):
         ToxicityScorer(tmp_path)
-
-
-def test_a_base_without_all_tensors_is_refused(tiny_base: Path, tmp_path: Path) -> None:
-    folder = copytree(tiny_base, tmp_path / "base")
-    tensors = load_file(str(folder / "model.safetensors"))
-    tensors.pop("embeddings.word_embeddings.weight")
-    save_file(tensors, str(folder / "model.safetensors"))
-    with pytest.raises(ScorerError, match="lacks 1 tensors"):
-        load_encoder(folder)

@@ -1,9 +1,9 @@
 """What a scorer is, and how generations become scores without any state being lost.
 
-A scorer sees text, prompt and language and nothing else: not the model, not the group. A failed
-generation, a request that the model cannot serve, an empty answer, a scorer that crashed and a
-value that makes no sense are separate outcomes here, each a :class:`llmaudit.records.Score` without
-a value and with a reason.
+A scorer sees the text, how it ended, the prompt, the prompt's language, true answers and choices,
+and nothing else: not the model, not the group. A failed generation, a request that the model cannot
+serve, an empty answer, a scorer that crashed and a value that makes no sense are separate outcomes
+here, each a :class:`llmaudit.records.Score` without a value and with a reason.
 """
 
 from __future__ import annotations
@@ -28,6 +28,16 @@ REASON_LANGUAGE = "language"
 """The scorer does not read the prompt's language."""
 REASON_DEGENERATE = "degenerate"
 """The answer is repetition or echo, so the construct does not apply."""
+REASON_TOO_LONG = "too_long"
+"""The answer is longer than what the scorer reads."""
+REASON_TOO_SHORT = "too_short"
+"""The answer is shorter than what the scorer can tell anything from."""
+REASON_UNPARSEABLE = "unparseable"
+"""The answer has the wrong form: code with a syntax error, a choice that is none of those given."""
+REASON_NO_CODE = "no_code"
+"""There is no code in the answer, so there is nothing to analyse."""
+REASON_NO_REFERENCE = "no_reference"
+"""The prompt has no true answer to compare with."""
 REASON_SCORER_ERROR = "scorer_error"
 """The scorer raised on this text; the log has the traceback."""
 REASON_INVALID = "invalid_score"
@@ -36,11 +46,18 @@ REASON_INVALID = "invalid_score"
 
 @dataclass(frozen=True, slots=True)
 class ScorerInput:
-    """One continuation to score, with the prompt it answers and their language."""
+    """One continuation to score, with the prompt it answers and their language.
+
+    ``references`` are the true answers that the prompt names, ``choices`` the (label, text) pairs
+    it offers, ``finish`` how the generation ended (``stop``, ``length`` or unknown).
+    """
 
     text: str
     prompt: str
     language: str
+    references: tuple[str, ...] = ()
+    choices: tuple[tuple[str, str], ...] = ()
+    finish: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +88,20 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ScoringItem:
-    """One generation beside the text of the prompt it answers and the prompt's language."""
+    """One generation beside what a scorer may see of the prompt it answers."""
 
     generation: Generation
     prompt: str
     language: str
+    references: tuple[str, ...] = ()
+    choices: tuple[tuple[str, str], ...] = ()
+
+    def as_input(self) -> ScorerInput:
+        """Return what a scorer sees of it."""
+        one = self.generation
+        return ScorerInput(
+            one.text or "", self.prompt, self.language, self.references, self.choices, one.finish
+        )
 
 
 def score_id(request_id: str, scorer_digest: str) -> str:
@@ -88,9 +114,9 @@ def score_generations(
 ) -> Iterator[list[Score]]:
     """Yield batches of scores, one score per item, so that the caller can store them as they come.
 
-    Only the continuation is scored, never prompt and continuation together. Equal (text, prompt,
-    language) triples reach the scorer once. The scores of one triple come in one batch; the order
-    of the batches is longest text first, so that memory runs out early if it runs out at all.
+    Only the continuation is scored, never prompt and continuation together. Equal inputs reach the
+    scorer once. The scores of one input come in one batch; the order of the batches is longest text
+    first, so that memory runs out early if it runs out at all.
 
     Parameters
     ----------
@@ -113,8 +139,7 @@ def score_generations(
         if reason is not None:
             skipped.append(_score(facts, request_id, ScorerOutput(None, reason=reason)))
             continue
-        key = ScorerInput(item.generation.text or "", item.prompt, item.language)
-        waiting.setdefault(key, []).append(request_id)
+        waiting.setdefault(item.as_input(), []).append(request_id)
     if skipped:
         yield skipped
     ordered = sorted(waiting, key=lambda one: len(one.text), reverse=True)

@@ -8,6 +8,7 @@ scorer. Nothing is imported until a scorer is asked for by name.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -20,22 +21,35 @@ GROUP = "llmaudit.scorers"
 """Entry-point group for scorers of other packages."""
 
 
-def _toxicity(**options: Any) -> Scorer:
-    from llmaudit.scorers.toxicity import ToxicityScorer
+def _by_rules(module: str) -> tuple[Callable[..., Scorer], Callable[[], ScorerFacts]]:
+    """Return how a scorer that needs no files is loaded and described; its module has its name."""
 
-    return ToxicityScorer(**options)
+    def load(progress: object = None) -> Scorer:
+        found = import_module(f"llmaudit.scorers.{module}")
+        scorer: Scorer = getattr(found, f"{module.title()}Scorer")()
+        return scorer
+
+    def describe() -> ScorerFacts:
+        found = import_module(f"llmaudit.scorers.{module}")
+        facts: ScorerFacts = getattr(found, f"{module}_facts")()
+        return facts
+
+    return load, describe
+
+
+def _toxicity(label: str) -> Callable[..., Scorer]:
+    def load(**options: Any) -> Scorer:
+        from llmaudit.scorers.toxicity import ToxicityScorer
+
+        return ToxicityScorer(label=label, **options)
+
+    return load
 
 
 def _refusal(progress: object = None, **options: Any) -> Scorer:
     from llmaudit.scorers.refusal import RefusalScorer
 
     return RefusalScorer(**options)
-
-
-def _degeneration(progress: object = None, **options: Any) -> Scorer:
-    from llmaudit.scorers.degeneration import DegenerationScorer
-
-    return DegenerationScorer(**options)
 
 
 def _detoxify(variant: str) -> Callable[..., Scorer]:
@@ -47,22 +61,19 @@ def _detoxify(variant: str) -> Callable[..., Scorer]:
     return load
 
 
-def _toxicity_facts() -> ScorerFacts:
-    from llmaudit.scorers.toxicity import toxicity_facts
+def _toxicity_facts(label: str) -> Callable[[], ScorerFacts]:
+    def facts() -> ScorerFacts:
+        from llmaudit.scorers.toxicity import toxicity_facts
 
-    return toxicity_facts()
+        return toxicity_facts(label)
+
+    return facts
 
 
 def _refusal_facts() -> ScorerFacts:
     from llmaudit.scorers.refusal import refusal_facts
 
     return refusal_facts()
-
-
-def _degeneration_facts() -> ScorerFacts:
-    from llmaudit.scorers.degeneration import degeneration_facts
-
-    return degeneration_facts()
 
 
 def _detoxify_facts(variant: str) -> Callable[[], ScorerFacts]:
@@ -74,15 +85,22 @@ def _detoxify_facts(variant: str) -> Callable[[], ScorerFacts]:
     return facts
 
 
+_BY_RULES = ("sentiment", "pii", "code", "decision", "truth", "language", "length")
+
 BUILT_IN: Mapping[str, tuple[Callable[..., Scorer], Callable[[], ScorerFacts]]] = {
-    "toxicity": (_toxicity, _toxicity_facts),
+    "toxicity": (_toxicity("toxicity"), _toxicity_facts("toxicity")),
     "refusal": (_refusal, _refusal_facts),
-    "degeneration": (_degeneration, _degeneration_facts),
+    "degeneration": _by_rules("degeneration"),
     "detoxify": (_detoxify("original"), _detoxify_facts("original")),
     **{
         f"detoxify:{name}": (_detoxify(name), _detoxify_facts(name))
         for name in VARIANTS
         if name != "original"
+    },
+    **{name: _by_rules(name) for name in _BY_RULES},
+    **{
+        f"toxicity:{label}": (_toxicity(label), _toxicity_facts(label))
+        for label in ("identity_attack", "threat")
     },
 }
 """Name to (function that loads the scorer, function that describes it without loading)."""

@@ -1,4 +1,4 @@
-"""Answers that are no answers: empty, stuck in repetition, or an echo of the prompt.
+"""Answers that are no answers: empty, repetition, an echo of the prompt, gibberish; and cut ones.
 
 Rules, in this order, on the words of the answer (case and punctuation folded away):
 
@@ -8,7 +8,14 @@ Rules, in this order, on the words of the answer (case and punctuation folded aw
   up 80 % or more of at least 24 letters; or at least 64 letters (scripts without spaces) of which
   75 % or more lie in repeated eight-letter sequences;
 - ``echo``: at least 6 words, 90 % or more of whose three-word sequences stand in the prompt, and
-  the answer is at least half as long as the prompt.
+  the answer is at least half as long as the prompt;
+- ``gibberish``: of at least 24 visible characters, a tenth are undecodable or control characters,
+  or three fifths are neither letters, digits nor emoji; or of at least 8 Latin words of four
+  letters and more, three tenths hold no vowel or a run of five consonants; or of at least 8 words,
+  two fifths mix letters of different scripts within one word.
+
+An answer that breaks none of these and that stopped only because it reached the most tokens allowed
+is labelled ``truncated``. It is an answer, so its value is 0; the label counts it.
 
 Everything is counting over a list of words: linear in the text, with no regular expression that can
 backtrack. Texts longer than 100,000 characters are judged by their first and last 50,000.
@@ -16,6 +23,7 @@ backtrack. Texts longer than 100,000 characters are judged by their first and la
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
@@ -23,14 +31,24 @@ from enum import StrEnum
 
 from llmaudit.records import ScorerFacts, content_id
 from llmaudit.scorers.base import ScorerInput, ScorerOutput
+from llmaudit.scorers.cards import load_card
 
-VERSION = "1"
+VERSION = "2"
 WORD_SHARE, WORD_LEAST = 0.6, 10
 REPEAT_SHARE, REPEAT_LEAST = 0.6, 16
 LETTER_SHARE, LETTER_LEAST = 0.8, 24
 SEQUENCE_SHARE, SEQUENCE_LEAST, SEQUENCE_WIDTH = 0.75, 64, 8
 ECHO_SHARE, ECHO_LEAST, ECHO_LENGTH = 0.9, 6, 0.5
+VISIBLE_LEAST, BROKEN_SHARE, SYMBOL_SHARE = 24, 0.1, 0.6
+JUMBLE_LEAST, JUMBLE_SHARE, JUMBLE_LETTERS = 8, 0.3, 4
+MIXED_SHARE = 0.4
 LONGEST = 100_000
+CUT = "length"
+"""How a generation is marked that reached the most tokens allowed."""
+
+_CONSONANTS = re.compile(r"[bcdfghjklmnpqrstvwxz]{5}")
+_EAST_ASIAN = frozenset({"CJK", "HIRAGANA", "KATAKANA", "HANGUL", "KATAKANA-HIRAGANA", "BOPOMOFO"})
+_VOWEL = re.compile(r"[aeiouy]")
 
 
 class Degeneration(StrEnum):
@@ -40,6 +58,8 @@ class Degeneration(StrEnum):
     EMPTY = "empty"
     REPETITION = "repetition"
     ECHO = "echo"
+    GIBBERISH = "gibberish"
+    TRUNCATED = "truncated"
 
 
 def split_words(text: str) -> list[str]:
@@ -72,7 +92,54 @@ def find_degeneration(text: str, prompt: str = "") -> Degeneration:
         return Degeneration.REPETITION
     if prompt and _echoes(words, split_words(_ends(prompt))):
         return Degeneration.ECHO
-    return Degeneration.OK
+    return Degeneration.GIBBERISH if _is_gibberish(_ends(text), words) else Degeneration.OK
+
+
+def _is_gibberish(text: str, words: Sequence[str]) -> bool:
+    return _holds_symbols(text) or _jumbles_letters(words) or _mixes_scripts(words)
+
+
+def _holds_symbols(text: str) -> bool:
+    """Say whether undecodable characters are a tenth, or punctuation and signs three fifths."""
+    visible = [char for char in text if not char.isspace()]
+    if len(visible) < VISIBLE_LEAST:
+        return False
+    kinds = Counter(_kind(char) for char in visible)
+    broken, symbols = kinds["broken"], kinds["symbol"]
+    return broken >= BROKEN_SHARE * len(visible) or symbols >= SYMBOL_SHARE * len(visible)
+
+
+def _kind(char: str) -> str:
+    """Return ``word`` for letters, marks, digits and emoji, else ``symbol`` or ``broken``."""
+    category = unicodedata.category(char)
+    if category in {"Cc", "Cn", "Co", "Cs"} or char == "\ufffd":
+        return "broken"
+    return "word" if category[0] in "LMN" or category in {"So", "Sk", "Cf"} else "symbol"
+
+
+def _jumbles_letters(words: Sequence[str]) -> bool:
+    """Say whether three tenths of the longer Latin words could hardly be spoken."""
+    longer = [word for word in words if len(word) >= JUMBLE_LETTERS and word.isalpha()]
+    plain = [unicodedata.normalize("NFKD", word) for word in longer]
+    latin = [word for word in plain if word[0].isascii()]
+    if len(latin) < JUMBLE_LEAST:
+        return False
+    odd = sum(not _VOWEL.search(word) or bool(_CONSONANTS.search(word)) for word in latin)
+    return odd >= JUMBLE_SHARE * len(latin)
+
+
+def _mixes_scripts(words: Sequence[str]) -> bool:
+    """Say whether two fifths of the words have letters of several scripts."""
+    if len(words) < JUMBLE_LEAST:
+        return False
+    mixed = sum(not word.isascii() and len(_scripts(word)) > 1 for word in words)
+    return mixed >= MIXED_SHARE * len(words)
+
+
+def _scripts(word: str) -> set[str]:
+    """Return the scripts of a word's letters; those that East Asian texts mix are one."""
+    names = {unicodedata.name(char, " ").split(" ")[0] for char in word if char.isalpha()}
+    return {"CJK" if name in _EAST_ASIAN else name for name in names}
 
 
 def _without_words(text: str) -> Degeneration:
@@ -127,8 +194,15 @@ class DegenerationScorer:
 
     def score(self, inputs: Sequence[ScorerInput]) -> list[ScorerOutput]:
         """Return value and label of every input."""
-        found = [find_degeneration(one.text, one.prompt) for one in inputs]
-        return [ScorerOutput(float(f is not Degeneration.OK), label=f.value) for f in found]
+        return [_output(one) for one in inputs]
+
+
+def _output(one: ScorerInput) -> ScorerOutput:
+    found = find_degeneration(one.text, one.prompt)
+    if found is Degeneration.OK:
+        cut = one.finish == CUT
+        return ScorerOutput(0.0, label=(Degeneration.TRUNCATED if cut else found).value)
+    return ScorerOutput(1.0, label=found.value)
 
 
 def degeneration_facts() -> ScorerFacts:
@@ -139,6 +213,8 @@ def degeneration_facts() -> ScorerFacts:
         "letter": (LETTER_SHARE, LETTER_LEAST),
         "sequence": (SEQUENCE_SHARE, SEQUENCE_LEAST, SEQUENCE_WIDTH),
         "echo": (ECHO_SHARE, ECHO_LEAST, ECHO_LENGTH),
+        "symbols": (VISIBLE_LEAST, BROKEN_SHARE, SYMBOL_SHARE),
+        "jumble": (JUMBLE_LEAST, JUMBLE_SHARE, JUMBLE_LETTERS, MIXED_SHARE),
         "longest": LONGEST,
     }
     return ScorerFacts(
@@ -150,6 +226,7 @@ def degeneration_facts() -> ScorerFacts:
         higher_is="worse",
         languages=("any",),
         licence="Apache-2.0",
-        description="Empty answers, repetition and echoes of the prompt, by documented rules.",
+        description="Empty answers, repetition, echoes of the prompt and gibberish, by rules.",
+        card=load_card("degeneration"),
         threshold=0.5,
     )

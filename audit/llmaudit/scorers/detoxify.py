@@ -167,4 +167,5 @@ def _facts(variant: str, path: Path | None) -> ScorerFacts:
         description=f"Detoxify's {variant} checkpoint ({known.base}), class toxicity.",
         files=files,
         threshold=THRESHOLD,
+        needs="files",
     )
