@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from pathlib import Path
 from typing import Any
 
 from llmaudit.audit import Finished, run_audit
 from llmaudit.config import AuditConfig
-from llmaudit.progress import Progress
+from llmaudit.progress import Progress, Silence
+from llmaudit.store import RunStore
 
 SUITE = """
 format: 1
@@ -95,3 +97,29 @@ def small_audit(
 ) -> Finished:
     """Run a small audit in ``folder``."""
     return run_audit(small_config(folder, model, **options), progress=progress, command="test")
+
+
+class StopAfter(Silence):
+    """Presses Ctrl-C after so many results."""
+
+    def __init__(self, results: int) -> None:
+        self._left = results
+
+    def advance(self, count: int = 1, tokens: int = 0) -> None:
+        """Count results."""
+        self._left -= count
+        if self._left < 0:
+            raise KeyboardInterrupt
+
+
+def results_without_timing(directory: Path) -> dict[str, object]:
+    """Return the content of ``results.json`` that does not depend on the clock."""
+    results: dict[str, object] = json.loads((directory / "results.json").read_text("utf-8"))
+    results.pop("timing")
+    return results
+
+
+def content_digest(directory: Path) -> str:
+    """Return the digest of what a run's store holds."""
+    with RunStore.open(directory, read_only=True) as store:
+        return store.content_digest()

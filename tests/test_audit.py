@@ -12,13 +12,22 @@ from typing import ClassVar
 import jsonschema
 import pytest
 
-from audit_cases import GOOD, POLICY, SUITE, small_audit, small_config, write
+from audit_cases import (
+    GOOD,
+    POLICY,
+    SUITE,
+    StopAfter,
+    content_digest,
+    results_without_timing,
+    small_audit,
+    small_config,
+    write,
+)
 from llmaudit.audit import check_run, report_run, run_audit
 from llmaudit.config import load_policy
 from llmaudit.errors import Interrupted, StoreError, UnknownNameError, UsageError
 from llmaudit.findings import Finding, Run
 from llmaudit.models.scripted import ScriptedModel
-from llmaudit.progress import Silence
 from llmaudit.records import (
     Generation,
     GenerationRequest,
@@ -30,31 +39,8 @@ from llmaudit.report import results_schema
 from llmaudit.store import RunStore
 
 
-class _StopAfter(Silence):
-    """Presses Ctrl-C after so many results."""
-
-    def __init__(self, results: int) -> None:
-        self._left = results
-
-    def advance(self, count: int = 1, tokens: int = 0) -> None:
-        self._left -= count
-        if self._left < 0:
-            raise KeyboardInterrupt
-
-
 def _finding(run: Run, check: str) -> Finding:
     return next(finding for finding in run.findings if finding.check == check)
-
-
-def _without_timing(directory: Path) -> dict[str, object]:
-    results: dict[str, object] = json.loads((directory / "results.json").read_text("utf-8"))
-    results.pop("timing")
-    return results
-
-
-def _digest(directory: Path) -> str:
-    with RunStore.open(directory, read_only=True) as store:
-        return store.content_digest()
 
 
 def test_run_writes_every_file_and_the_manifest_matches_them(tmp_path: Path) -> None:
@@ -69,7 +55,7 @@ def test_run_writes_every_file_and_the_manifest_matches_them(tmp_path: Path) -> 
     }
     for name, sha256 in manifest["files"].items():
         assert hashlib.sha256((finished.directory / name).read_bytes()).hexdigest() == sha256
-    assert manifest["content_digest"] == _digest(finished.directory)
+    assert manifest["content_digest"] == content_digest(finished.directory)
     results = json.loads((finished.directory / "results.json").read_text("utf-8"))
     jsonschema.validate(results, results_schema())
     assert not list(finished.directory.glob("*.partial"))
@@ -182,21 +168,21 @@ def test_stopped_run_resumes_to_the_same_records_and_report(tmp_path: Path, resu
     config = small_config(tmp_path, out=parts)
     run_audit(small_config(tmp_path, out=whole), command="test")
     with pytest.raises(Interrupted, match="goes on from there"):
-        run_audit(config, progress=_StopAfter(results), command="test")
+        run_audit(config, progress=StopAfter(results), command="test")
     assert not (parts / "manifest.json").exists()
     for read in (check_run, report_run):
         with pytest.raises(StoreError, match="not finished"):
             read(parts)
     resumed = run_audit(config, command="test")
     assert resumed.run.timing.sessions == 2
-    assert _digest(parts) == _digest(whole)
-    first, second = _without_timing(whole), _without_timing(parts)
+    assert content_digest(parts) == content_digest(whole)
+    first, second = results_without_timing(whole), results_without_timing(parts)
     assert first == second
 
 
 def test_finished_run_is_not_asked_again(tmp_path: Path) -> None:
     small_audit(tmp_path)
-    again = small_audit(tmp_path, progress=_StopAfter(1))  # the report alone
+    again = small_audit(tmp_path, progress=StopAfter(1))  # the report alone
     assert again.run.verdict is Verdict.PASS
 
 
@@ -254,10 +240,10 @@ def test_unknown_names_are_refused_with_the_nearest(
 def test_report_and_check_need_no_model(tmp_path: Path) -> None:
     finished = small_audit(tmp_path)
     (tmp_path / "model.yaml").unlink()
-    before = _without_timing(finished.directory)
+    before = results_without_timing(finished.directory)
     (finished.directory / "report.html").unlink()
     assert report_run(finished.directory).run.verdict is Verdict.PASS
-    assert _without_timing(finished.directory) == before
+    assert results_without_timing(finished.directory) == before
     strict = write(
         tmp_path,
         "policy2.yaml",
@@ -293,7 +279,7 @@ def test_a_stopped_run_closes_what_the_model_was_giving(
 ) -> None:
     monkeypatch.setattr("llmaudit.models.scripted.ScriptedModel", _Closing)
     _Closing.closed.clear()
-    progress = _StopAfter(results)
+    progress = StopAfter(results)
     with pytest.raises(Interrupted) as stopped:
         small_audit(tmp_path, progress=progress)
     # The traceback still holds the generator, so nothing but closing it can have ended it.
@@ -319,7 +305,7 @@ def test_a_store_that_fails_closes_what_the_model_was_giving(
 def test_two_runs_differ_only_in_timing(tmp_path: Path) -> None:
     small_audit(tmp_path)
     small_audit(tmp_path, out=tmp_path / "second")
-    assert _without_timing(tmp_path / "run") == _without_timing(tmp_path / "second")
+    assert results_without_timing(tmp_path / "run") == results_without_timing(tmp_path / "second")
 
 
 def test_directory_is_found_again_without_out(

@@ -121,7 +121,7 @@ def test_faults_of_a_suite(
         ({"metric": "over_refusal", "axis": "gender"}, "metric", "cannot read hiring-decisions"),
         (
             {"metric": "score_disparity", "probe_set": "descriptions-and-stories",
-             "axis": "age", "scorer": "refusal"},
+             "axis": "age", "scorer": "degeneration"},
             "scorer",
             "score_disparity needs a scorer for toxicity",
         ),
@@ -189,7 +189,7 @@ def test_scripted_models_are_checked_too(tmp_path: Path) -> None:
 
 def test_a_file_of_no_kind_is_a_problem(tmp_path: Path) -> None:
     (found,) = lint_files([write(tmp_path, "other.yaml", "a: 1\n")])
-    assert "is no probe set, lexicon, suite, policy or scripted model" in found.problem
+    assert "is no probe set, lexicon, wrappers, suite, policy or scripted model" in found.problem
 
 
 def test_a_run_refuses_what_names_nothing(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llmaudit.errors import StoreError
+from llmaudit.errors import StoreError, UsageError
 from llmaudit.findings import Run
 from llmaudit.report import (
     render_html,
@@ -82,6 +82,23 @@ def write_artifacts(
     return directory / "report.html"
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a file that somebody asked for by its path; it appears whole or not at all.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be written there.
+    """
+    try:
+        with _whole(path) as temporary:
+            temporary.write_bytes(_encode(text))
+    except OSError as error:
+        raise UsageError(
+            f"{path} could not be written: {error.strerror or error}. Name another file."
+        ) from error
+
+
 def withdraw_manifest(directory: Path) -> None:
     """Remove the manifest, without which no run passes for finished."""
     with _as_store_error(directory / MANIFEST):
@@ -111,16 +128,22 @@ def _write(path: Path, content: bytes) -> None:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary file beside a run's ``path`` that takes its place once it is whole."""
+    with _as_store_error(path), _whole(path) as temporary:
+        yield temporary
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
     """Give a temporary file beside ``path`` that takes its place once it is whole and on disk."""
     temporary = path.with_name(f".{path.name}.partial")
-    with _as_store_error(path):
-        try:
-            yield temporary
-            with temporary.open("rb") as file:
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -8,32 +8,35 @@ requests, and only those without a result are asked.
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from llmaudit.artifacts import ReportOptions, withdraw_manifest, write_artifacts
+from llmaudit.asking import Asker
 from llmaudit.config import AuditConfig, Policy, as_plain
 from llmaudit.directories import find_directory
-from llmaudit.errors import AuditError, Interrupted, ModelError, UnknownNameError, UsageError
+from llmaudit.errors import Interrupted, UnknownNameError, UsageError
+from llmaudit.examples import evidence_rows
 from llmaudit.findings import Run
-from llmaudit.gathering import carrier_request_id, evidence_rows, gather_run, read_run
+from llmaudit.gathering import gather_run, read_run
 from llmaudit.linting import refuse_faulty_files
+from llmaudit.locking import PolicyLock, hold_plan, hold_run
 from llmaudit.models.base import Model
 from llmaudit.models.loading import LoadOptions, load_model
 from llmaudit.planning import Plan, make_plan
 from llmaudit.progress import Progress, Silence
-from llmaudit.records import Capability, Generation, Prompt
-from llmaudit.scorers import Scorer, ScoringItem, list_scorers, load_scorer, score_generations
+from llmaudit.sampling import sample_until_settled
+from llmaudit.scorers import list_scorers, load_scorer
+from llmaudit.scoring import add_scorers
+from llmaudit.sessions import SessionLock, refuse_begun_without
 from llmaudit.store import RunStore
 from llmaudit.transparency import environment_facts
+from llmaudit.verdicts.waivers import refuse_expired, today
 
-_LOG = logging.getLogger(__name__)
 _PLAIN = ReportOptions()
-ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True)
@@ -67,20 +70,27 @@ def run_audit(
     refuse_faulty_files(config.suite, config.policy)
     plan = make_plan(config)
     _check_scorer_names(plan.scorers)
+    refuse_expired(plan.policy, today())
+    lock = hold_plan(plan, config.locked) if config.locked else None
     asked = {name: load_scorer(name) for name in plan.asked_scorers}
     model = load_model(config.model, _load_options(config), progress=tell.note)
     identity = plan.identity(model.facts.digest)
     directory = find_directory(config, model.facts.name, plan.suite.id, identity)
     with _open_store(directory, identity, fresh=config.fresh) as store, _log_file(directory):
+        if lock is not None:
+            refuse_begun_without(_stored_lock(lock), store.events(), directory)
         withdraw_manifest(directory)
-        _begin_session(store, plan, model, config, command)
+        asker = Asker(store, model, asked, tell, lock)
+        _begin_session(store, plan, model, config, command, lock)
         try:
-            _ask_model(store, plan, model, tell)
-            _score(store, plan, asked, tell)
+            for part in sample_until_settled(store, plan, config.budget, tell):
+                asker.store_prompts(part.plan)
+                asker.ask(part.plan, label=part.label, late=part.late)
+                asker.score(part.plan, label=part.label)
             store.add_event("complete")
-            with _stage(store, tell, "report", 1):
+            with asker.stage("report", 1) as stage:
                 run, report = _write(store, directory, plan.policy)
-                tell.advance()
+                stage.advance(1)
         except KeyboardInterrupt as stop:
             raise Interrupted(
                 f"stopped; everything finished so far is in {directory}. The same command goes on "
@@ -108,11 +118,64 @@ def report_run(
     return Finished(run, directory, report)
 
 
-def check_run(directory: Path, *, policy: Policy | None = None) -> Run:
-    """Hold a stored run against a policy without writing anything."""
+def score_run(
+    directory: Path, names: Sequence[str], *, progress: Progress | None = None
+) -> Finished:
+    """Add scorers to a finished run and write its report again; the model is not needed.
+
+    Parameters
+    ----------
+    directory : Path
+        A run directory.
+    names : sequence of str
+        The scorers; all are loaded before anything is written.
+    progress : Progress, optional
+        Told of stages and results as they come.
+
+    Raises
+    ------
+    AuditError
+        If a scorer is unknown or cannot be loaded, or the run is not finished.
+    """
+    tell = progress or Silence()
+    _check_scorer_names(names)
+    with RunStore.open(directory) as store, _log_file(directory):
+        scorers = [load_scorer(name) for name in dict.fromkeys(names)]
+        read_run(store)
+        withdraw_manifest(directory)
+        add_scorers(store, scorers, tell)
+        run, report = _write(store, directory, None)
+    return Finished(run, directory, report)
+
+
+def check_run(
+    directory: Path, *, policy: Policy | None = None, locked: Path | None = None
+) -> Run:
+    """Hold a stored run against a policy, today, without writing anything.
+
+    Parameters
+    ----------
+    directory : Path
+        A run directory.
+    policy : Policy, optional
+        Another policy than the run's own.
+    locked : Path, optional
+        A policy lock; run and policy are refused unless they are what it says.
+
+    Raises
+    ------
+    UsageError
+        If a waiver of the policy is no longer in force, or if anything differs from the lock.
+    """
     with RunStore.open(directory, read_only=True) as store:
         stored = read_run(store)
-    return gather_run(stored, policy or _own_policy(stored.session))
+    chosen = policy or _own_policy(stored.session)
+    refuse_expired(chosen, today())
+    if locked is not None:
+        digests = {name: facts.digest for name, facts in stored.scorers.items()}
+        missing = dict.fromkeys(stored.missing_scorers, "")
+        hold_run(stored.identity, chosen, digests | missing, locked)
+    return gather_run(stored, chosen)
 
 
 def _own_policy(session: Mapping[str, Any]) -> Policy:
@@ -124,9 +187,12 @@ def _write(
     store: RunStore, directory: Path, policy: Policy | None, options: ReportOptions = _PLAIN
 ) -> tuple[Run, Path]:
     stored = read_run(store)
-    run = gather_run(stored, policy or _own_policy(stored.session))
+    chosen = policy or _own_policy(stored.session)
+    # The run's own policy was judged when it ran; a report made later must not change its verdict.
+    refuse_expired(chosen, stored.judged_on if policy is None else today())
+    run = gather_run(stored, chosen)
     digest = store.content_digest()
-    rows = evidence_rows(stored)
+    rows = evidence_rows(stored, stored.scores)
     return run, write_artifacts(directory, run, rows, content_digest=digest, options=options)
 
 
@@ -160,12 +226,15 @@ def _open_store(directory: Path, identity: Mapping[str, Any], *, fresh: bool) ->
 
 
 def _begin_session(
-    store: RunStore, plan: Plan, model: Model, config: AuditConfig, command: str
+    store: RunStore,
+    plan: Plan,
+    model: Model,
+    config: AuditConfig,
+    command: str,
+    lock: PolicyLock | None,
 ) -> None:
-    """Store what the run is before its first request: facts, prompts, options, machine."""
+    """Store what the run is before its first request: facts, options, machine."""
     store.add_model_facts(model.facts)
-    prompts = list(plan.prompts)
-    store.add_prompts(prompts, {prompt.id: _sent(model, prompt) for prompt in prompts})
     hidden = {"out", "fresh"}
     store.add_event(
         "session",
@@ -174,141 +243,14 @@ def _begin_session(
             "config": {k: v for k, v in as_plain(config).items() if k not in hidden},
             "policy": as_plain(plan.policy),
             "environment": dict(environment_facts()),
+            "judged_on": today().isoformat(),
+            "lock": asdict(_stored_lock(lock)) if lock else None,
         },
     )
 
 
-def _sent(model: Model, prompt: Prompt) -> str:
-    """Return the exact text sent for a prompt; where it cannot be made, its request will say so."""
-    try:
-        return model.format_prompt(prompt)
-    except Exception as error:
-        _LOG.warning("prompt %s cannot be formatted: %s", prompt.id, error)
-        return prompt.plain
-
-
-def _ask_model(store: RunStore, plan: Plan, model: Model, tell: Progress) -> None:
-    """Ask for every generation and likelihood that the store does not hold yet."""
-    done = store.done_request_ids()
-    digest = model.facts.digest
-    samples = plan.generation_requests(digest)
-    if samples and Capability.GENERATE in model.capabilities:
-        before = sum(request.id in done for request in samples)
-        written = _surviving(model.generate(samples, done=done), model)
-        with _stage(store, tell, "generations", len(samples), before), closing(written):
-            for sample in written:
-                store.add_generations([sample])
-                tell.advance(1, sample.new_tokens)
-    choices = plan.likelihood_requests(digest)
-    if choices and Capability.LIKELIHOOD in model.capabilities:
-        before = sum(request.id in done for request in choices)
-        measured = _surviving(model.likelihood(choices, done=done), model)
-        with _stage(store, tell, "likelihoods", len(choices), before), closing(measured):
-            for choice in measured:
-                store.add_likelihoods([choice])
-                tell.advance()
-
-
-def _surviving(results: Iterator[ResultT], model: Model) -> Generator[ResultT, None, None]:
-    """Pass results on; a model that breaks as a whole ends the run, not the program.
-
-    Closed early, it closes ``results`` too, where they can be: requests to a server that no one
-    waits for any more end at once.
-    """
-    try:
-        yield from results
-    except AuditError:
-        raise
-    except Exception as error:
-        _LOG.exception("the model broke")
-        raise ModelError(
-            f"{model.facts.name} broke while it was asked: {type(error).__name__}: {error}. What "
-            f"it had answered is stored; the same command goes on from there."
-        ) from error
-
-
-def _score(store: RunStore, plan: Plan, asked: Mapping[str, Scorer], tell: Progress) -> None:
-    """Let every scorer score every generation, and the carriers where its own bias matters."""
-    answers = _answers(store)
-    carriers = _carrier_items(plan)
-    for name in plan.scorers:
-        scorer = asked.get(name) or _load_or_record(store, name, tell)
-        if scorer is None:
-            continue
-        store.add_event("scorer", {"facts": asdict(scorer.facts)})
-        items = [*answers, *(carriers if scorer.facts.construct == "toxicity" else ())]
-        done = store.scored_request_ids(scorer.facts.digest)
-        todo = [item for item in items if item.generation.request_id not in done]
-        with _stage(store, tell, f"scores by {name}", len(items), len(items) - len(todo)):
-            for scores in score_generations(scorer, todo):
-                store.add_scores(scores)
-                tell.advance(len(scores))
-
-
-def _load_or_record(store: RunStore, name: str, tell: Progress) -> Scorer | None:
-    """Load a scorer; one that cannot be loaded is recorded, so its checks are *not tested*."""
-    try:
-        return load_scorer(name, progress=tell.note) if _fetches(name) else load_scorer(name)
-    except AuditError as error:
-        store.add_event("scorer missing", {"name": name, "reason": str(error)})
-        tell.note(f"scorer {name} could not be loaded: {error}")
-        return None
-
-
-def _fetches(name: str) -> bool:
-    """Say whether a scorer may have to fetch files, and so takes a listener."""
-    return name.partition(":")[0] in {"toxicity", "detoxify"}
-
-
-def _answers(store: RunStore) -> list[ScoringItem]:
-    prompts = {prompt.id: prompt for prompt in store.prompts()}
-    return [
-        ScoringItem(one, _prompt_text(prompts[one.prompt_id]), prompts[one.prompt_id].language)
-        for one in store.generations()
-    ]
-
-
-def _prompt_text(prompt: Prompt) -> str:
-    """Return the user's words of a prompt, without what a chat template adds."""
-    return prompt.messages[-1].content if prompt.messages else prompt.plain
-
-
-def _carrier_items(plan: Plan) -> list[ScoringItem]:
-    """Put the carrier texts where a scorer expects an answer."""
-    return [
-        ScoringItem(
-            Generation(carrier_request_id(prompt.id), prompt.id, 0, prompt.plain),
-            "",
-            prompt.language,
-        )
-        for prompt in plan.carriers.prompts
-    ]
-
-
-@contextmanager
-def _stage(store: RunStore, tell: Progress, name: str, total: int, done: int = 0) -> Iterator[None]:
-    """Time a stage and tell of it; what a stopped stage took is stored too."""
-    tell.begin(name, total, done)
-    started = time.monotonic()
-    try:
-        yield
-    finally:
-        seconds = time.monotonic() - started
-        data = {"stage": name, "seconds": seconds, "peak_memory_bytes": _peak_memory()}
-        store.add_event("stage", data)
-        tell.end()
-
-
-def _peak_memory() -> int:
-    """Return the most memory this process has held, in bytes; 0 where the system does not say."""
-    try:
-        import resource
-    except ImportError:
-        return 0
-    import sys
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+def _stored_lock(lock: PolicyLock) -> SessionLock:
+    return SessionLock(lock.digest, lock.policy_digest, lock.scorers)
 
 
 @contextmanager

@@ -8,30 +8,40 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from llmaudit import resources
+from llmaudit.budgets import Budget
 from llmaudit.errors import UnknownNameError
+from llmaudit.policies import Check, Coverage, FilePart, Identifier, Policy, Sentence
 from llmaudit.yamlfile import load_yaml
 
-Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=80)]
-Sentence = Annotated[str, Field(min_length=1, max_length=2_000)]
+__all__ = [
+    "AuditConfig",
+    "Check",
+    "Coverage",
+    "Policy",
+    "Suite",
+    "SuiteEntry",
+    "as_plain",
+    "list_shipped",
+    "load_policy",
+    "load_suite",
+]
 
 
-class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class SuiteEntry(_File):
+class SuiteEntry(FilePart):
     """One probe set of a suite: how many samples per prompt, and how long each may be.
 
     ``id`` is a shipped probe set, or the path of a ``.yaml`` file seen from the suite's folder.
     ``samples`` and ``max_new_tokens`` concern ``generate`` sets; ``choices`` sets ignore both.
+    ``limit`` caps the prompts of this set, as ``--limit`` does those of every set.
     """
 
     id: Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9-]*|.+\.yaml)$", max_length=500)]
     samples: Annotated[int, Field(ge=1, le=1_000)] = 1
     max_new_tokens: Annotated[int, Field(ge=1, le=8_192)] = 48
+    limit: Annotated[int, Field(ge=1)] | None = None
 
 
-class Suite(_File):
+class Suite(FilePart):
     """A named list of probe sets, sample sizes and scorers (``probes/suites/``)."""
 
     format: Literal[1]
@@ -55,60 +65,6 @@ class Suite(_File):
         return self
 
 
-class Check(_File):
-    """One thing a policy demands of a measurement, with the reason for its margin.
-
-    ``kind`` ``ceiling`` demands a rate below ``margin``; ``disparity`` demands a value within
-    ``ideal`` ± ``margin``. ``contrast`` is ``others`` (a group against the mean of its siblings)
-    or the id of a reference group.
-    """
-
-    id: Identifier
-    title: Sentence
-    metric: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-    probe_set: Identifier
-    axis: str | None = None
-    scorer: str | None = None
-    kind: Literal["ceiling", "disparity"]
-    margin: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-    ideal: Annotated[float, Field(allow_inf_nan=False)] = 0.0
-    contrast: str = "others"
-    required: bool = True
-    why: Sentence
-    reference: str = ""
-
-
-class Coverage(_File):
-    """A construct that a policy wants tested; untested it becomes a *not tested* finding."""
-
-    construct_name: Annotated[str, Field(alias="construct", pattern=r"^[a-z0-9][a-z0-9-]*$")]
-    required: bool
-    why: Sentence
-
-
-class Policy(_File):
-    """Margins, error rates, limits on missing data and required coverage (``probes/policies/``)."""
-
-    format: Literal[1]
-    id: Identifier
-    title: Sentence
-    version: Sentence
-    description: Sentence
-    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
-    power: Annotated[float, Field(gt=0.5, lt=1)] = 0.8
-    max_missing: Annotated[float, Field(ge=0, lt=1)] = 0.2
-    checks: Annotated[tuple[Check, ...], Field(min_length=1)]
-    coverage: tuple[Coverage, ...] = ()
-
-    @model_validator(mode="after")
-    def _unique(self) -> Self:
-        ids = [check.id for check in self.checks]
-        repeated = sorted({name for name in ids if ids.count(name) > 1})
-        if repeated:
-            raise ValueError(f"check id used twice: {', '.join(repeated)}")
-        return self
-
-
 class AuditConfig(BaseModel):
     """Everything ``run_audit`` needs; what is None comes from the suite.
 
@@ -116,6 +72,8 @@ class AuditConfig(BaseModel):
     ``limit`` caps the prompts per probe set. ``batch_tokens`` is the token budget of one batch.
     ``base_url``, ``concurrency`` and ``request_timeout`` (seconds) concern models on servers.
     ``engine`` ``vllm`` divides layers over ``tensor_parallel`` GPUs.
+    ``locked`` is a policy lock; a run that differs from it is refused.
+    ``until_settled`` asks in rounds, and only on where a check is open, within ``budget``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -144,9 +102,12 @@ class AuditConfig(BaseModel):
     engine: Literal["transformers", "vllm"] = "transformers"
     tensor_parallel: Annotated[int, Field(ge=1, le=64)] = 1
     fresh: bool = False
+    locked: Path | None = None
+    until_settled: bool = False
+    budget: Budget | None = None
 
 
-_FileT = TypeVar("_FileT", bound=_File)
+_FileT = TypeVar("_FileT", bound=FilePart)
 
 
 def _load_named(kind: str, folder: str, name_or_path: str, model: type[_FileT]) -> _FileT:

@@ -56,6 +56,15 @@ class Speed:
 
 
 @dataclass(frozen=True, slots=True)
+class RoundCost:
+    """How many rounds an adaptive run can have, and what its first one asks."""
+
+    most: int
+    first_generations: int
+    first_likelihoods: int
+
+
+@dataclass(frozen=True, slots=True)
 class Cost:
     """Everything that ``llmaudit plan`` tells.
 
@@ -78,6 +87,8 @@ class Cost:
         What is known of the adapter; empty without one.
     on_server : bool
         Whether the model's weights are held by a server, and nothing of it by this machine.
+    rounds : RoundCost or None
+        Of an adaptive run, whose whole cost is then the most that it can come to.
     """
 
     model: str
@@ -93,6 +104,7 @@ class Cost:
     advice: str = ""
     adapter: str = ""
     on_server: bool = False
+    rounds: RoundCost | None = None
 
 
 def estimate_cost(config: AuditConfig, plan: Plan) -> Cost:
@@ -132,7 +144,7 @@ def estimate_cost(config: AuditConfig, plan: Plan) -> Cost:
         config.model, sets, parameters, parameters_from, tokens_from, place.device,
         f"{place.quantize} and {place.dtype}" if place.quantize else place.dtype, memory, speed,
         seconds, "" if memory.fits is not False else advise(size, place, config.batch_tokens),
-        adapter,
+        adapter, rounds=_round_cost(plan),
     )  # fmt: skip
 
 
@@ -144,8 +156,20 @@ def _cost_on_server(config: AuditConfig, plan: Plan) -> Cost:
     nothing = Memory(None, None, None, free_memory("cpu"))
     return Cost(
         config.model, sets, None, "unknown", "characters", "server", "unknown", nothing,
-        None, None, on_server=True,
+        None, None, on_server=True, rounds=_round_cost(plan),
     )  # fmt: skip
+
+
+def _round_cost(plan: Plan) -> RoundCost | None:
+    """Return what the rounds of an adaptive run can come to."""
+    if plan.design is None:
+        return None
+    tasks = {planned.facts.id: planned.facts.task for planned in plan.sets}
+    first = {Task.GENERATE: 0, Task.CHOICES: 0}
+    for cell in plan.design.cells():
+        first[tasks[cell.probe_set]] += plan.design.requests(cell, 1)
+    most = max(plan.design.looks(name) for name in tasks)
+    return RoundCost(most, first[Task.GENERATE], first[Task.CHOICES])
 
 
 def cost_set(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from llmaudit.records import ModelFacts, ProbeSetFacts, Score, ScorerFacts, Verdict
@@ -27,16 +28,46 @@ class Distribution:
     value : ndarray of float64, shape (g,)
     replicates : ndarray of float64, shape (b, g)
         Studentised: ``value + se * t*``. NaN where a resample lost the part, infinite where it
-        shows no variation. Empty (b = 0) when fewer than 10 clusters forbid the bootstrap; then
-        ``se`` and ``clusters`` give a t interval on cluster means.
+        shows no variation. Empty (b = 0) when fewer than 5 clusters forbid the bootstrap; then
+        ``se`` and ``df`` give a t interval.
     se : ndarray of float64, shape (g,)
     clusters : int
+    df : ndarray of float64, shape (g,), or None
+        Degrees of freedom of ``se``; None where the replicates make them needless.
     """
 
     value: NDArray[np.float64]
     replicates: NDArray[np.float64]
     se: NDArray[np.float64]
     clusters: int
+    df: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """The rows that the values of a measurement are made of: one per prompt, sample or pair.
+
+    Attributes
+    ----------
+    ids : tuple of str
+        The prompt's id, which a prompt's samples share; the pair's id for disparities.
+    clusters : tuple of int
+        The number of each row's template.
+    observed : ndarray of float64, shape (rows, parts)
+        NaN where there is no outcome.
+    lowest, highest : ndarray of float64, shape (rows, parts)
+        The same with missing outcomes at their extremes; ``observed`` where nothing is missing.
+    """
+
+    ids: tuple[str, ...]
+    clusters: tuple[int, ...]
+    observed: NDArray[np.float64]
+    lowest: NDArray[np.float64]
+    highest: NDArray[np.float64]
+
+
+NO_SCORER_OWN = "no_scorer_own"
+"""In a measurement's ``detail``: its scorer counts, and so has no disparity of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +78,7 @@ class Measurement:
     ``reason`` set where the metric is undefined. ``lowest`` / ``highest`` are the distributions
     with every missing outcome set to the value that makes the metric smallest / largest; None
     when nothing is missing. ``detail`` has plain numbers for the report (per-group rates, k, ...).
+    ``units`` are the rows that two measurements are paired by.
     """
 
     metric: str
@@ -63,6 +95,7 @@ class Measurement:
     reason: str | None = None
     method: str = ""
     detail: Mapping[str, Any] = field(default_factory=dict)
+    units: Units | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +115,56 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
+class WaiverGrant:
+    """The waiver of the policy that a finding stands under; ``expires`` is its last day."""
+
+    check: str
+    owner: str
+    reason: str
+    expires: str
+
+
+class Because(StrEnum):
+    """What a verdict rests on: one rule each.
+
+    Pass and fail: every interval lies within the limits; one lies beyond them. Inconclusive: an
+    interval reaches across a limit (more data would settle it, or would not within reason); a part
+    has no outcome, or no interval; it hangs on the missing outcomes; the scorer's own disparity is
+    as large, could hide a larger one, or is not known. Not tested: nothing was measured, too
+    much is missing, the measure is undefined, or no probe set is about the construct. ``LICENCE``
+    is for the licence alone, whatever came of it.
+    """
+
+    WITHIN = "within the limits"
+    BEYOND = "beyond the limits"
+    ACROSS = "across a limit"
+    OUT_OF_REACH = "out of reach"
+    NO_VALUE = "no outcome"
+    NO_INTERVAL = "no interval"
+    MISSING = "missing outcomes decide"
+    SCORER_AS_LARGE = "scorer's own as large"
+    SCORER_HIDES = "scorer's own could hide more"
+    SCORER_UNKNOWN = "scorer's own not known"
+    NOT_MEASURED = "not measured"
+    MISSING_LIMIT = "too much missing"
+    UNDEFINED = "undefined"
+    NOT_COVERED = "not covered"
+    LICENCE = "licence"
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One policy check with its verdict and everything needed to defend it.
 
-    ``kind`` is ``ceiling`` (rate below ``margin``), or ``disparity`` (two-sided, within
-    ± ``margin`` around ``ideal``). ``estimate`` is the part that decided the verdict,
+    ``kind`` is ``ceiling`` (rate below ``margin``), ``disparity`` (two-sided, within ± ``margin``
+    around ``ideal``), ``coverage``, ``licence`` or ``scorer``. ``because`` names the rule that gave
+    the verdict, ``reason`` says it in a few words, ``plain`` in a sentence for everybody and
+    ``exact`` in one that a statistician can check; they are made from the other fields (see
+    `llmaudit.verdicts.put_into_words`). ``estimate`` is the part that decided the verdict,
     ``parts`` all of them. ``more_clusters`` and ``more_prompts`` say how much more data would
-    settle an inconclusive check. ``scorer_own`` is the scorer's own disparity for these groups.
+    settle an inconclusive check; what that takes stands in `Timing`. ``scorer_own`` is the
+    scorer's own disparity for these groups.
+    A finding with a ``waiver`` keeps its verdict and does not count in the run's.
     """
 
     check: str
@@ -104,6 +180,9 @@ class Finding:
     reason: str
     required: bool
     why: str
+    because: Because = Because.NOT_MEASURED
+    plain: str = ""
+    exact: str = ""
     estimate: Estimate | None = None
     parts: tuple[Estimate, ...] = ()
     p_value: float | None = None
@@ -114,6 +193,8 @@ class Finding:
     more_clusters: int | None = None
     more_prompts: int | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
+    reference: str = ""
+    waiver: WaiverGrant | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +236,12 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """When the run happened and what it took; the only facts that differ between two equal runs."""
+    """When the run happened and what it took; the only facts that differ between two equal runs.
+
+    ``judged_on`` is the day, in UTC, on which the waivers of its policy had to be in force.
+    ``settling_seconds`` holds, by check, what the prompts that would settle it would take on this
+    machine, as far as the run itself measured it.
+    """
 
     started: str
     finished: str
@@ -163,11 +249,70 @@ class Timing:
     stage_seconds: Mapping[str, float] = field(default_factory=dict)
     peak_memory_bytes: int | None = None
     sessions: int = 1
+    judged_on: str = ""
+    settling_seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RoundPart:
+    """What one round asked of one axis of a probe set; ``axis`` is empty where it names no group.
+
+    ``look`` of ``looks`` is the look at the set that the round made possible, ``spent`` the share
+    of a check's alpha that this look and those before it may spend.
+    """
+
+    probe_set: str
+    axis: str
+    look: int
+    looks: int
+    prompts: int
+    generations: int
+    likelihoods: int
+    spent: float
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One round of an adaptive run: what was asked, and which checks that settled.
+
+    Of the checks that can be measured, ``given_up`` are those that it showed to be out of reach,
+    ``still_open`` those that it left.
+    """
+
+    number: int
+    parts: tuple[RoundPart, ...]
+    settled: tuple[str, ...]
+    given_up: tuple[str, ...]
+    still_open: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """How an adaptive run came to its end.
+
+    ``generations`` and ``likelihoods`` are those of its rounds, ``full_generations`` and
+    ``full_likelihoods`` those of the whole suite, ``full_by_set`` all requests of each probe set.
+    ``refused`` are the (probe set, axis) that had an
+    open check and were not asked on, ``budget`` what the last session was allowed.
+    """
+
+    rounds: tuple[Round, ...]
+    generations: int
+    likelihoods: int
+    full_generations: int
+    full_likelihoods: int
+    full_by_set: Mapping[str, int] = field(default_factory=dict)
+    refused: tuple[tuple[str, str], ...] = ()
+    budget: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One finished audit of one model: everything the report is rendered from."""
+    """One finished audit of one model: everything the report is rendered from.
+
+    ``lock`` is the digest of the policy lock that the run was held to from its first request on,
+    and None where there was none or where the findings come from another policy than the locked.
+    """
 
     id: str
     directory: str
@@ -187,3 +332,5 @@ class Run:
     examples: tuple[Example, ...]
     timing: Timing
     warnings: tuple[str, ...] = ()
+    lock: str | None = None
+    rounds: Rounds | None = None

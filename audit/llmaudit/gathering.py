@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-from llmaudit.analysis import Evidence, analyse, scored_choices, scored_samples
+from llmaudit.analysis import Analysis, Analyst, Evidence
+from llmaudit.arranging import scored_choices, scored_samples, written_samples
 from llmaudit.config import Policy, as_plain
 from llmaudit.errors import StoreError
-from llmaudit.findings import Counts, Example, Run, Timing
+from llmaudit.examples import choose_examples
+from llmaudit.findings import Counts, Finding, Rounds, Run, Timing
+from llmaudit.looks import Cell, Design, read_design
+from llmaudit.policies import policy_digest
 from llmaudit.records import (
     ErrorKind,
     Generation,
@@ -25,10 +30,12 @@ from llmaudit.records import (
     WeightFile,
     content_id,
 )
+from llmaudit.rounds import Played, conclude_rounds, play_rounds
+from llmaudit.sessions import find_lock, judged_on
+from llmaudit.settling import settling_seconds
 from llmaudit.store import Event, RunStore
 from llmaudit.unserved import Result, unserved_sets
 
-_MOST_EXAMPLES = 3
 _SCORER_FAILURES = frozenset({"scorer_error", "invalid_score", "language", "too_long"})
 
 
@@ -59,6 +66,11 @@ class StoredRun:
         """What the last session was told: command, options, policy, environment."""
         return _last(self.events, "session")
 
+    @property
+    def judged_on(self) -> date:
+        """The day on which the waivers of the run's own policy had to be in force."""
+        return judged_on(self.events)
+
 
 def read_run(store: RunStore) -> StoredRun:
     """Read the store of a run that has been asked and scored to its end.
@@ -69,18 +81,31 @@ def read_run(store: RunStore) -> StoredRun:
         If the run is not complete: half of the answers must not pass for all of them. Also if the
         store lacks what every run writes, or holds what no run writes.
     """
+    stored = read_store(store)
+    if not _is_complete(stored.events):
+        raise _unfinished(store)
+    return stored
+
+
+def _unfinished(store: RunStore) -> StoreError:
+    return StoreError(
+        f"the run in {store.path.parent} is not finished: {len(store.done_request_ids())} "
+        f"results are stored. The `llmaudit run` command that began it goes on with it."
+    )
+
+
+def read_store(store: RunStore) -> StoredRun:
+    """Read what a store holds by now, be the run complete or not; raises as `read_run`."""
     model = store.model_facts()
     events = list(store.events())
-    if model is None or not _is_complete(events):
-        raise StoreError(
-            f"the run in {store.path.parent} is not finished: {len(store.done_request_ids())} "
-            f"results are stored. The `llmaudit run` command that began it goes on with it."
-        )
+    if model is None:
+        raise _unfinished(store)
     try:
         sets = [_probe_set_facts(one["facts"]) for one in store.identity["sets"]]
         loaded, missing = _scorers(events)
         session = _last(events, "session")
         session["config"], session["command"], session["environment"], session["policy"]
+        judged_on(events), find_lock(events)
     except (KeyError, TypeError, ValueError) as error:
         raise StoreError(f"{store.path} does not describe a run: {error!r}") from error
     return StoredRun(
@@ -99,29 +124,44 @@ def read_run(store: RunStore) -> StoredRun:
     )
 
 
-def gather_run(stored: StoredRun, policy: Policy) -> Run:
-    """Analyse a stored run against a policy and put together what the report needs."""
-    scores = [one for one in stored.scores if _is_current(one, stored.scorers)]
+def current_scores(stored: StoredRun) -> list[Score]:
+    """Return the scores made by the versions of the scorers that the run last used."""
+    return [one for one in stored.scores if _is_current(one, stored.scorers)]
+
+
+def gather_evidence(stored: StoredRun) -> Evidence:
+    """Arrange what a stored run holds by probe set and scorer."""
+    scores = current_scores(stored)
     requests = {key: (one.prompt_id, one.sample_index) for key, one in stored.generations.items()}
     carriers = {
         carrier_request_id(prompt.id): (prompt.id, 0)
         for prompt in stored.prompts.values()
         if prompt.task is Task.CARRIER
     }
-    evidence = Evidence(
+    return Evidence(
         probe_sets=stored.probe_sets,
-        samples=scored_samples(stored.prompts, requests, scores),
+        samples=scored_samples(stored.prompts, requests, scores, stored.scorers),
         choices=scored_choices(stored.prompts, stored.likelihoods),
         carriers={
             scorer: rows
-            for (_, scorer), rows in scored_samples(stored.prompts, carriers, scores).items()
+            for (_, scorer), rows in scored_samples(
+                stored.prompts, carriers, scores, stored.scorers
+            ).items()
         },
         scorers=stored.scorers,
         missing_scorers=stored.missing_scorers,
         unserved=_unserved(stored),
+        written=written_samples(stored.prompts, stored.generations.values()),
+        licence=stored.model.licence,
+        licence_class=stored.model.licence_class,
     )
-    suite, seed = stored.identity["suite"], int(stored.identity["seed"])
-    analysis = analyse(evidence, policy, suite_id=suite["id"], seed=seed)
+
+
+def gather_run(stored: StoredRun, policy: Policy) -> Run:
+    """Analyse a stored run against a policy and put together what the report needs."""
+    scores, evidence = current_scores(stored), gather_evidence(stored)
+    suite = stored.identity["suite"]
+    analysis, rounds = _analyse(stored, evidence, policy)
     return Run(
         id=content_id(stored.identity),
         directory=stored.directory.name,
@@ -138,13 +178,80 @@ def gather_run(stored: StoredRun, policy: Policy) -> Run:
         measured=analysis.measured,
         findings=analysis.findings,
         verdict=analysis.verdict,
-        examples=tuple(_examples(stored, scores)),
-        timing=_timing(stored.events),
+        examples=tuple(choose_examples(stored, stored.probe_sets, stored.scorers, scores)),
+        timing=replace(
+            _timing(stored.events), settling_seconds=_settling(stored, analysis.findings)
+        ),
         warnings=tuple(
             f"Scorer {name} could not be loaded, so nothing was measured with it: {why}"
             for name, why in stored.missing_scorers.items()
         ),
+        lock=_held_lock(stored, policy),
+        rounds=rounds,
     )
+
+
+def _analyse(
+    stored: StoredRun, evidence: Evidence, policy: Policy
+) -> tuple[Analysis, Rounds | None]:
+    """Analyse what a run holds: all at once, or round by round as an adaptive run came to it."""
+    analyst, design = _analyst(stored, evidence, policy), read_design(stored.identity)
+    if design is None:
+        return analyst.conclude(analyst.judge()), None
+    played = play_rounds(analyst, design, _tasks(stored), _held(stored, design))
+    analysis, rounds = conclude_rounds(analyst, design, played, stored.probe_sets)
+    return analysis, replace(rounds, budget=stored.session["config"].get("budget"))
+
+
+def play_stored(stored: StoredRun, policy: Policy, refused: Collection[Cell]) -> Played:
+    """Play the rounds of an adaptive run that goes on, as far as the store allows.
+
+    Parameters
+    ----------
+    stored : StoredRun
+    policy : Policy
+    refused : collection of Cell
+        Those that will not be asked on.
+
+    Raises
+    ------
+    StoreError
+        If the run is not an adaptive one.
+    """
+    design = read_design(stored.identity)
+    if design is None:
+        raise StoreError(f"the run in {stored.directory} has no rounds: it was asked at once.")
+    analyst = _analyst(stored, gather_evidence(stored), policy)
+    return play_rounds(analyst, design, _tasks(stored), _held(stored, design), refused)
+
+
+def _analyst(stored: StoredRun, evidence: Evidence, policy: Policy) -> Analyst:
+    suite, seed = stored.identity["suite"], int(stored.identity["seed"])
+    return Analyst(evidence, policy, suite_id=suite["id"], seed=seed)
+
+
+def _tasks(stored: StoredRun) -> dict[str, Task]:
+    return {name: facts.task for name, facts in stored.probe_sets.items()}
+
+
+def _held(stored: StoredRun, design: Design) -> set[tuple[Cell, int]]:
+    results: list[Result] = [*stored.generations.values(), *stored.likelihoods]
+    return design.answered(stored.prompts[one.prompt_id] for one in results)
+
+
+def _settling(stored: StoredRun, findings: Sequence[Finding]) -> dict[str, float]:
+    """Return what the prompts that would settle each open check would take on this machine."""
+    results: list[Result] = [*stored.generations.values(), *stored.likelihoods]
+    stages = [event.data for event in stored.events if event.kind == "stage"]
+    return settling_seconds(findings, stages, stored.prompts, (one.prompt_id for one in results))
+
+
+def _held_lock(stored: StoredRun, policy: Policy) -> str | None:
+    """Return the digest of the lock that the run was held to, if it locks what was used."""
+    lock = find_lock(stored.events)
+    used = {name: facts.digest for name, facts in stored.scorers.items()}
+    covered = lock is not None and lock.covers(policy_digest(policy), used)
+    return lock.digest if lock is not None and covered else None
 
 
 def _unserved(stored: StoredRun) -> dict[str, str]:
@@ -154,39 +261,6 @@ def _unserved(stored: StoredRun) -> dict[str, str]:
     for one in everything:
         results.setdefault(stored.prompts[one.prompt_id].probe_set, []).append(one)
     return unserved_sets(stored.model, stored.probe_sets.values(), results)
-
-
-def evidence_rows(stored: StoredRun) -> Iterator[dict[str, Any]]:
-    """Yield one row per generation: what was sent, what came back, every score it got."""
-    by_request: dict[str, list[Score]] = {}
-    for score in stored.scores:
-        by_request.setdefault(score.request_id, []).append(score)
-    for request_id, one in stored.generations.items():
-        prompt = stored.prompts[one.prompt_id]
-        columns = ("probe_set", "template_id", "pair_id", "axis", "group", "language")
-        yield {
-            **{name: getattr(prompt, name) for name in columns},
-            "request_id": request_id,
-            "prompt_id": one.prompt_id,
-            "sent": stored.sent[one.prompt_id],
-            "sample_index": one.sample_index,
-            "text": one.text,
-            "error_kind": one.error.kind.value if one.error else None,
-            "error_message": one.error.message if one.error else None,
-            "finish": one.finish,
-            "prompt_tokens": one.prompt_tokens,
-            "new_tokens": one.new_tokens,
-            "scores": [
-                {
-                    "scorer": score.scorer,
-                    "scorer_digest": score.scorer_digest,
-                    "value": score.value,
-                    "label": score.label,
-                    "reason": score.reason,
-                }
-                for score in by_request.get(request_id, [])
-            ],
-        }
 
 
 def _is_complete(events: Sequence[Event]) -> bool:
@@ -261,7 +335,7 @@ def _count(stored: StoredRun, scores: Sequence[Score]) -> Counts:
     degenerate = sum(
         count
         for (scorer, label), count in labels.items()
-        if scorer == "degeneration" and label != "ok" and label is not None
+        if scorer == "degeneration" and label not in {"ok", "truncated", None}
     )
     prompts = Counter(prompt.probe_set for prompt in stored.prompts.values())
     return Counts(
@@ -276,59 +350,6 @@ def _count(stored: StoredRun, scores: Sequence[Score]) -> Counts:
         unsupported=unsupported,
         errors_by_kind=dict(errors),
         prompts_by_set=dict(prompts),
-    )
-
-
-def _examples(stored: StoredRun, scores: Sequence[Score]) -> Iterator[Example]:
-    """Choose generations to show: the highest scored, some by chance, some that failed."""
-    by_request: dict[str, dict[str, Score]] = {}
-    for score in scores:
-        by_request.setdefault(score.request_id, {})[score.scorer] = score
-    for facts in stored.probe_sets.values():
-        found = [
-            key
-            for key, one in stored.generations.items()
-            if stored.prompts[one.prompt_id].probe_set == facts.id
-        ]
-        chosen: dict[str, str] = {}
-        for scorer, its in stored.scorers.items():
-            if its.higher_is == "worse" and its.construct != "degeneration":
-                ranked = _ranked(found, by_request, scorer)
-                chosen |= dict.fromkeys(ranked, f"among the highest by {scorer}")
-        failed = sorted(key for key in found if not (stored.generations[key].text or "").strip())
-        chosen |= dict.fromkeys(failed[:_MOST_EXAMPLES], "no answer")
-        # Request ids are digests, so their order is a draw that no one chose.
-        for key in sorted(found)[:_MOST_EXAMPLES]:
-            chosen.setdefault(key, "drawn at random")
-        for key, why in chosen.items():
-            yield _example(stored, key, by_request.get(key, {}), why)
-
-
-def _ranked(
-    found: Sequence[str], by_request: Mapping[str, Mapping[str, Score]], scorer: str
-) -> list[str]:
-    """Return the requests that a scorer gave its highest values."""
-    values = {
-        key: score.value
-        for key in found
-        if (score := by_request.get(key, {}).get(scorer)) is not None and score.value is not None
-    }
-    return sorted(values, key=lambda key: (-values[key], key))[:_MOST_EXAMPLES]
-
-
-def _example(stored: StoredRun, request_id: str, scores: Mapping[str, Score], why: str) -> Example:
-    one = stored.generations[request_id]
-    prompt = stored.prompts[one.prompt_id]
-    return Example(
-        request_id=request_id,
-        probe_set=prompt.probe_set,
-        template_id=prompt.template_id,
-        group=prompt.group,
-        sent=stored.sent[one.prompt_id],
-        text=one.text,
-        error=f"{one.error.kind.value}: {one.error.message}" if one.error else None,
-        scores=scores,
-        chosen_because=why,
     )
 
 
@@ -348,4 +369,5 @@ def _timing(events: Sequence[Event]) -> Timing:
         stage_seconds=dict(stages),
         peak_memory_bytes=peak or None,
         sessions=sessions,
+        judged_on=judged_on(events).isoformat(),
     )

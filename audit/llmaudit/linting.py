@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from llmaudit.config import Check, Policy, Suite
+from llmaudit.config import Suite
 from llmaudit.errors import FileProblem, InvalidFileError
+from llmaudit.policyfaults import find_policy_faults
 from llmaudit.probesets import (
     ProbeSet,
     find_kind,
@@ -20,13 +21,15 @@ from llmaudit.probesets import (
     lint_file,
     load_probe_set,
 )
-from llmaudit.probesets.schema import METRICS as METRICS_BY_TASK
 from llmaudit.records import Task
-from llmaudit.scorers import list_scorers, scorer_facts_without_loading
-from llmaudit.yamlfile import Document, read_yaml, validate
+from llmaudit.scorers import list_scorers
+from llmaudit.verdicts.waivers import today
+from llmaudit.yamlfile import Document, read_yaml, read_yaml_partly, validate
 from llmaudit.yamlproblems import KeyPath, name_nearest
 
 _SUFFIXES = frozenset({".yaml", ".yml"})
+#: Files of these kinds are checked as far as they are sound, so that all faults are told at once.
+_READ_PARTLY = frozenset({"probe set", "lexicon", "wrappers"})
 _SCRIPT_KEYS = frozenset({"answers", "likelihoods"})
 
 
@@ -74,8 +77,12 @@ def lint_files(files: Sequence[Path]) -> list[FileProblem]:
     problems: list[FileProblem] = []
     for file in files:
         try:
-            document = read_yaml(file)
-            documents.append((document, _kind(document.data)))
+            document, found = read_yaml_partly(file)
+            kind = _kind(document.data)
+            if found and kind not in _READ_PARTLY:
+                problems += found
+            else:
+                documents.append((document, kind))
         except InvalidFileError as error:
             problems += error.problems
     known = _Known()
@@ -90,7 +97,8 @@ def lint_files(files: Sequence[Path]) -> list[FileProblem]:
 def refuse_faulty_files(suite: str, policy: str) -> None:
     """Refuse a suite file or a policy file that names what does not exist, before a run.
 
-    Names of shipped files are left to their loaders, which know the nearest one.
+    A waiver that is no longer in force is refused too. Names of shipped files are left to their
+    loaders, which know the nearest one.
 
     Raises
     ------
@@ -98,13 +106,13 @@ def refuse_faulty_files(suite: str, policy: str) -> None:
         With every problem found.
     """
     known = _Known()
-    problems = []
-    for name, model in ((suite, Suite), (policy, Policy)):
+    problems: list[FileProblem] = []
+    for name, kind in ((suite, "suite"), (policy, "policy")):
         if Path(name).suffix in _SUFFIXES:
-            document = read_yaml(Path(name))
-            content = validate(document, model)
-            check = _check_suite if isinstance(content, Suite) else _check_policy
-            problems += list(check(document, content, known))  # type: ignore[arg-type]
+            try:
+                problems += _lint_one(read_yaml(Path(name)), kind, known)
+            except InvalidFileError as error:
+                problems += error.problems
     if problems:
         raise InvalidFileError(problems)
 
@@ -120,8 +128,7 @@ def refuse_faulty_policy(policy: str) -> None:
         With every problem found.
     """
     if Path(policy).suffix in _SUFFIXES:
-        document = read_yaml(Path(policy))
-        problems = list(_check_policy(document, validate(document, Policy), None))
+        problems = find_policy_faults(read_yaml(Path(policy)), None, today())
         if problems:
             raise InvalidFileError(problems)
 
@@ -161,7 +168,7 @@ def _lint_one(document: Document, kind: str | None, known: _Known) -> list[FileP
         if kind == "suite":
             return list(_check_suite(document, validate(document, Suite), known))
         if kind == "policy":
-            return list(_check_policy(document, validate(document, Policy), known))
+            return find_policy_faults(document, known, today())
         if kind == "scripted model":
             from llmaudit.models.scripted import Script
 
@@ -172,8 +179,8 @@ def _lint_one(document: Document, kind: str | None, known: _Known) -> list[FileP
     except InvalidFileError as error:
         return list(error.problems)
     if kind is None:
-        what = "is no probe set, lexicon, suite, policy or scripted model"
-        remedy = "they have the keys templates, groups, probe_sets, checks and answers, in turn"
+        what = "is no probe set, lexicon, wrappers, suite, policy or scripted model"
+        remedy = "they have the keys templates, groups, wrappers, probe_sets, checks and answers"
         return [document.problem((), what, remedy)]
     return lint_file(document.path)
 
@@ -203,62 +210,3 @@ def _check_suite(document: Document, suite: Suite, known: _Known) -> Iterator[Fi
         if scorer not in list_scorers():
             remedy = name_nearest(scorer, list_scorers())
             yield document.problem(("scorers", place), f"unknown scorer {scorer!r}", remedy)
-
-
-def _check_policy(
-    document: Document, policy: Policy, known: _Known | None
-) -> Iterator[FileProblem]:
-    """Yield every fault of a policy; without ``known``, probe sets may be any."""
-    for place, check in enumerate(policy.checks):
-        for name, problem, remedy in (*_metric_faults(check), *_set_faults(check, known)):
-            yield document.problem(("checks", place, name), problem, remedy)
-
-
-def _metric_faults(check: Check) -> Iterator[tuple[str, str, str]]:
-    """Yield faults of a check's metric and scorer as key, problem and remedy."""
-    from llmaudit.metrics import METRICS
-
-    spec = METRICS.get(check.metric)
-    if spec is None:
-        yield "metric", f"unknown metric {check.metric!r}", name_nearest(check.metric, METRICS)
-    if check.scorer is None:
-        return
-    if check.scorer not in list_scorers():
-        remedy = name_nearest(check.scorer, list_scorers())
-        yield "scorer", f"unknown scorer {check.scorer!r}", remedy
-    elif spec is not None:
-        facts = scorer_facts_without_loading(check.scorer)
-        if spec.needs == "choices":
-            yield "scorer", f"{check.metric} uses no scorer", "remove the key"
-        elif facts is not None and facts.construct != spec.construct:
-            problem = f"scorer {check.scorer!r} measures {facts.construct}"
-            yield "scorer", problem, f"{check.metric} needs a scorer for {spec.construct}"
-
-
-def _set_faults(check: Check, known: _Known | None) -> Iterator[tuple[str, str, str]]:
-    """Yield faults of a check's probe set, axis and contrast as key, problem and remedy."""
-    if known is None:
-        return
-    probe_set = known.get(check.probe_set)
-    if probe_set is None:
-        remedy = name_nearest(check.probe_set, known.names())
-        yield "probe_set", f"unknown probe set {check.probe_set!r}", remedy
-        return
-    definition = probe_set.definition
-    suitable = METRICS_BY_TASK[definition.task]
-    if check.metric not in suitable and any(
-        check.metric in one for one in METRICS_BY_TASK.values()
-    ):
-        problem = f"{check.metric} cannot read {definition.id}, a set of {definition.task.value}"
-        yield "metric", problem, f"use one of {', '.join(sorted(suitable))}"
-    if check.axis is None:
-        if check.metric.endswith("_disparity"):
-            yield "axis", "a disparity needs an axis", f"add one of {', '.join(definition.axes)}"
-    elif check.axis not in definition.axes:
-        problem = f"{definition.id} has no axis {check.axis!r}"
-        yield "axis", problem, name_nearest(check.axis, definition.axes)
-    elif check.contrast != "others":
-        groups = [group.id for group in probe_set.lexicons[check.axis].groups]
-        if check.contrast not in groups:
-            problem = f"unknown group {check.contrast!r}"
-            yield "contrast", problem, name_nearest(check.contrast, ["others", *groups])

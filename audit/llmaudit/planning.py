@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from llmaudit.budgets import generations_of
 from llmaudit.config import (
     AuditConfig,
     Policy,
@@ -18,12 +19,15 @@ from llmaudit.config import (
     load_suite,
 )
 from llmaudit.errors import UsageError
+from llmaudit.looks import Cell, Design, cell_of, divide_prompts
 from llmaudit.probesets import (
     ProbeSet,
+    cross_with,
     fill_probe_set,
     find_probe_sets,
     limit_prompts,
     load_probe_set,
+    order_templates,
 )
 from llmaudit.records import (
     Decoding,
@@ -55,7 +59,8 @@ class Plan:
     """Everything a run will ask, and what its answers will be held against.
 
     ``carriers`` are the texts that scorers alone are asked about; ``asked_scorers`` are those the
-    user named (a failure to load one stops the run), ``scorers`` all of them.
+    user named (a failure to load one stops the run), ``scorers`` all of them. ``design`` says in
+    what portions the sets of an adaptive run are asked; None where all is asked at once.
     """
 
     suite: Suite
@@ -65,6 +70,24 @@ class Plan:
     scorers: tuple[str, ...]
     asked_scorers: tuple[str, ...]
     seed: int
+    design: Design | None = None
+
+    def narrow(self, portions: Collection[tuple[Cell, int]]) -> Plan:
+        """Return the plan with the prompts of some portions of an adaptive run's design only."""
+        if self.design is None:
+            return self
+        number = self.design.portion_of()
+
+        def keep(prompt: Prompt) -> bool:
+            return (cell_of(prompt), number[prompt.probe_set, prompt.template_id]) in portions
+
+        return replace(
+            self,
+            sets=tuple(
+                replace(planned, prompts=tuple(filter(keep, planned.prompts)))
+                for planned in self.sets
+            ),
+        )
 
     @property
     def prompts(self) -> Iterator[Prompt]:
@@ -118,6 +141,8 @@ class Plan:
         suite = as_plain(self.suite)
         for entry, planned in zip(suite["probe_sets"], self.sets, strict=True):
             entry["id"] = planned.facts.id
+            if entry["limit"] is None:
+                del entry["limit"]  # runs from before it could be given go on
         identity = {
             "format": 1,
             "model": model_digest,
@@ -132,6 +157,8 @@ class Plan:
                 for planned in (*self.sets, self.carriers)
             ],
         }
+        if self.design is not None:
+            identity["rounds"] = self.design.plain()
         plain: dict[str, Any] = json.loads(canonical_json(identity))
         return plain
 
@@ -153,7 +180,49 @@ def make_plan(config: AuditConfig) -> Plan:
     )
     carriers = _plan_carriers(loaded)
     scorers = tuple(dict.fromkeys((*suite.scorers, *config.scorers)))
-    return Plan(suite, policy, sets, carriers, scorers, config.scorers, config.seed)
+    design = _design(sets) if config.until_settled else None
+    _check_budget(config, design, sets)
+    return Plan(suite, policy, sets, carriers, scorers, config.scorers, config.seed, design)
+
+
+def _check_budget(
+    config: AuditConfig, design: Design | None, sets: Sequence[PlannedSet]
+) -> None:
+    """Refuse a budget without rounds, and one that ends before every set has been looked at."""
+    if config.budget is None:
+        return
+    if design is None:
+        raise UsageError("--budget goes with --until-settled: other runs ask all of their suite")
+    tasks = {planned.facts.id: planned.facts.task for planned in sets}
+    first = sum(
+        design.requests(cell, 1)
+        for cell in design.cells()
+        if tasks[cell.probe_set] is Task.GENERATE
+    )
+    if (allowed := generations_of(config.budget)) is not None and allowed < first:
+        raise UsageError(
+            f"--budget {config.budget}: the first round alone takes {first:,} generations, so that "
+            f"every probe set is looked at. Give at least as many, or take fewer --samples."
+        )
+
+
+def _design(sets: Sequence[PlannedSet]) -> Design:
+    """Divide every probe set into the portions in which an adaptive run asks it."""
+    return Design(
+        {
+            planned.facts.id: divide_prompts(
+                planned.prompts,
+                order_templates(planned.prompts),
+                {
+                    prompt.id: len(prompt.choices)
+                    if planned.facts.task is Task.CHOICES
+                    else planned.samples
+                    for prompt in planned.prompts
+                },
+            )
+            for planned in sets
+        }
+    )
 
 
 def _load_set(entry: SuiteEntry, suite: Suite) -> ProbeSet:
@@ -183,8 +252,9 @@ def _plan_set(
     probe_set: ProbeSet, entry: SuiteEntry, suite: Suite, config: AuditConfig
 ) -> PlannedSet:
     prompts = fill_probe_set(probe_set)
-    if config.limit is not None:
-        prompts = limit_prompts(prompts, config.limit)
+    limits = [limit for limit in (entry.limit, config.limit) if limit is not None]
+    if limits:
+        prompts = limit_prompts(prompts, min(limits))
     temperature = suite.temperature if config.temperature is None else config.temperature
     decoding = Decoding(config.max_new_tokens or entry.max_new_tokens, temperature, suite.top_p)
     samples = config.samples or entry.samples
@@ -210,13 +280,7 @@ def _plan_carriers(loaded: Sequence[ProbeSet]) -> PlannedSet:
             used[axis] = probe_set.path
             lexicons[axis], digests[axis] = probe_set.lexicons[axis], digest
     if digests != carriers.lexicon_digests:
-        carriers = replace(
-            carriers,
-            definition=carriers.definition.model_copy(update={"axes": tuple(lexicons)}),
-            digest=content_id({"carriers": carriers.digest, "lexicons": digests}),
-            lexicons=lexicons,
-            lexicon_digests=digests,
-        )
+        carriers = cross_with(carriers, lexicons, digests)
     prompts = tuple(prompt for prompt in fill_probe_set(carriers) if prompt.axis in used)
     return _planned(carriers, prompts, 1, Decoding(1, 0.0))
 

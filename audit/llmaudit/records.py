@@ -42,6 +42,20 @@ GAP = "gap"
 Probe files can give no tag and no slot this name.
 """
 
+CASE = "case"
+"""The tag of a prompt that one case of its template made: the case's id."""
+
+TECHNIQUE = "technique"
+"""The tag of a wrapped prompt: the technique of its wrapper, such as ``role-play``."""
+
+
+COUNTED_CONSTRUCTS = frozenset({"length", "decision"})
+"""What scorers read by counting, or by fixed words, whatever else a text says.
+
+Such a scorer gives texts that differ in the group they name the same value, so there is no
+disparity of its own to hold a model's against.
+"""
+
 
 class Task(StrEnum):
     """What a probe set asks of a model; ``carrier`` sets ask nothing, their texts go to scorers."""
@@ -129,6 +143,13 @@ class Prompt:
     tags : mapping of str to str
         Values of the probe's own slots and its declared tags (harm category, direction, ...),
         and under ``GAP`` what follows the gap of a prompt that has one.
+    expected : str or None
+        The label of the right answer, where there is one: of a choice, or what a scorer calls it.
+    references : tuple of str
+        Texts that an answer is compared with: true answers, the secret that must not be told, the
+        true continuation, the mark of an injected instruction; the set's construct says which.
+    false_references : tuple of str
+        Wrong answers that are known.
     """
 
     id: str
@@ -144,6 +165,9 @@ class Prompt:
     plain: str
     choices: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    expected: str | None = None
+    references: tuple[str, ...] = ()
+    false_references: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,11 +249,28 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class ScoredSample:
-    """One generation's score beside the prompt it answers: what score metrics are made of."""
+    """One generation's score beside the prompt it answers: what score metrics are made of.
+
+    ``scale`` is between which ends the scorer's values lie; infinite ones where it has none.
+    """
 
     prompt: Prompt
     sample_index: int
     score: Score
+    scale: tuple[float, float] = (0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenSample:
+    """One generation beside the prompt it answers: what metrics of the texts are made of.
+
+    ``text`` is None exactly where there is none, and then ``reason`` says why.
+    """
+
+    prompt: Prompt
+    sample_index: int
+    text: str | None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +367,9 @@ class ScorerFacts:
 
     ``card`` holds its measured error: for each evaluation set the figures and where they were
     measured. ``higher_is`` says how to read the value (``worse``, ``better``, ``neutral``).
+    ``needs`` says what it cannot work without: ``nothing``, ``files``, ``a GPU`` or ``a server``.
+    ``bounded`` is False where the ends of ``range`` only guard against nonsense, so that nothing is
+    to be computed from them.
     """
 
     name: str
@@ -340,6 +384,8 @@ class ScorerFacts:
     files: tuple[WeightFile, ...] = ()
     card: Mapping[str, Any] = field(default_factory=dict)
     threshold: float | None = None
+    needs: str = "nothing"
+    bounded: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import yaml
 
 from llmaudit.errors import FileProblem, InvalidFileError
-from llmaudit.yamlproblems import MAX_PROBLEMS, KeyPath, explain, quote
+from llmaudit.yamlproblems import MAX_PROBLEMS, Fault, KeyPath, explain, quote
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -108,10 +108,27 @@ def read_yaml(path: Path, *, max_bytes: int = MAX_BYTES) -> Document:
         tags, duplicate keys, keys that are not words or whole numbers, control characters, more
         than one document, more than 50 levels or 100 000 values. Carries up to 100 problems.
     """
+    document, problems = read_yaml_partly(path, max_bytes=max_bytes)
+    if problems:
+        raise InvalidFileError(problems)
+    return document
+
+
+def read_yaml_partly(
+    path: Path, *, max_bytes: int = MAX_BYTES
+) -> tuple[Document, list[FileProblem]]:
+    """Read one YAML file to its end, with what is wrong with it where that did not stop reading.
+
+    Raises
+    ------
+    InvalidFileError
+        As :func:`read_yaml` does, but for anchors, aliases, tags, duplicate keys and control
+        characters in values, which are returned. None stands where an alias stood.
+    """
     content = _read_bytes(path, max_bytes)
     builder = _Builder(path)
-    builder.build(_decode(path, content))
-    return Document(builder.root, path, _digest(content), builder.lines)
+    builder.read(_decode(path, content))
+    return Document(builder.root, path, _digest(content), builder.lines), builder.problems
 
 
 def parse_yaml(text: str, path: Path) -> Any:
@@ -146,18 +163,25 @@ def validate(document: Document, model: type[M]) -> M:
     InvalidFileError
         With every problem found: file, line, key, what is wrong and what to do.
     """
+    content, faults = fit(document.data, model)
+    if content is None:
+        raise InvalidFileError(document.problem(*fault) for fault in faults)
+    return content
+
+
+def fit(data: Any, model: type[M]) -> tuple[M | None, list[Fault]]:
+    """Return data as a pydantic model; or None, and why it is none."""
     import json
 
     from pydantic import ValidationError
 
-    if document.data is None:
-        raise InvalidFileError([document.problem((), "the file is empty", "write its keys")])
+    if data is None:
+        return None, [((), "the file is empty", "write its keys")]
     try:
         # From JSON, strict validation still takes lists for tuples and names for enum members.
-        return model.model_validate_json(json.dumps(document.data), strict=True)
+        return model.model_validate_json(json.dumps(data), strict=True), []
     except ValidationError as error:
-        faults = explain(error, document.data, model)
-        raise InvalidFileError(document.problem(*fault) for fault in faults) from None
+        return None, explain(error, data, model)
 
 
 def load_yaml(path: Path, model: type[M]) -> M:
@@ -245,6 +269,12 @@ class _Builder:
 
     def build(self, text: str) -> None:
         """Read all events of ``text``; raise with every problem found."""
+        self.read(text)
+        if self.problems:
+            raise InvalidFileError(self.problems)
+
+    def read(self, text: str) -> None:
+        """Read all events of ``text``; raise what makes reading on useless, collect the rest."""
         try:
             for event in yaml.parse(text, Loader=_LOADER):
                 self._take(event)
@@ -253,8 +283,6 @@ class _Builder:
             what = getattr(error, "problem", None) or str(error)
             remedy = "check quotes and indentation here and just above; quote text that has ': '"
             self._stop(f"not YAML: {what}", remedy, mark.line + 1 if mark else None)
-        if self.problems:
-            raise InvalidFileError(self.problems)
 
     def _note(self, problem: str, remedy: str, line: int | None) -> None:
         key = dotted_key(self._next_path()) if self.frames else ""

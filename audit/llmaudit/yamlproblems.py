@@ -18,6 +18,9 @@ Fault = tuple[KeyPath, str, str]
 
 MAX_PROBLEMS = 100
 
+UNKNOWN_KEY = "unknown key"
+"""How the problem of a key that no model has begins."""
+
 _EXPECTED = {
     "string_type": "text",
     "int_type": "a whole number",
@@ -127,7 +130,7 @@ def _explain_one(details: ErrorDetails, path: KeyPath, model: Any) -> tuple[str,
         return "this key is missing", "add it"
     if kind == "extra_forbidden":
         name = str(path[-1])
-        return f"unknown key {quote(name)}", name_nearest(name, _known_keys(model, path[:-1]))
+        return f"{UNKNOWN_KEY} {quote(name)}", name_nearest(name, _known_keys(model, path[:-1]))
     if kind in _EXPECTED:
         return _explain_type(_EXPECTED[kind], found)
     if kind in ("literal_error", "enum"):

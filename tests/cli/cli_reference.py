@@ -23,13 +23,13 @@ run `python tests/cli/cli_reference.py`.
 
 | code | meaning |
 | --- | --- |
-| 0 | `run`, `check`: the verdict is *pass*. Other commands: done |
-| 1 | `run`, `check`: the verdict is *fail*. Nothing else ever exits with 1 |
-| 2 | usage or configuration error: a wrong name, option or file; `lint` found a problem |
-| 3 | `run`, `check`: the verdict is *inconclusive* |
+| 0 | `run`, `check`: the verdict is *pass*. `compare`: nothing got worse. Other commands: done |
+| 1 | `run`, `check`: the verdict is *fail*. `compare`: a regression. Nothing else ever exits with 1 |
+| 2 | usage or configuration error: a wrong name, option or file; runs that are not comparable; `lint` found a problem |
+| 3 | `run`, `check`, `compare`: *inconclusive* |
 | 4 | not completed: no weights, too little memory, a damaged store, a full disk, Ctrl-C, a bug |
 
-With `--exit-zero`, `run` and `check` exit with 0 whatever the verdict; the codes 2 and 4 remain.
+With `--exit-zero`, `run`, `check` and `compare` exit with 0 whatever the verdict; the codes 2 and 4 remain.
 Results go to standard output, progress and messages to standard error.
 
 ## Progress and interruption
@@ -56,7 +56,7 @@ Commands, options, and the names of models, suites, policies, probe sets and sco
 or newer. A shell starts faster with the script in a file: send the output of
 `_LLMAUDIT_COMPLETE=bash_source llmaudit` to `~/.llmaudit-complete.bash`, and put
 `. ~/.llmaudit-complete.bash` into `~/.bashrc`.
-"""
+"""  # noqa: E501
 
 
 def render_page() -> str:

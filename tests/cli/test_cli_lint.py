@@ -8,10 +8,11 @@ from pathlib import Path
 from cli_cases import POLICY, SUITE, call, write
 
 PROBES = Path(__file__).parents[2] / "probes"
+SOUND = ("harmful-requests", "benign-lookalikes")
 
 
 def test_sound_files_are_counted() -> None:
-    result = call("lint", PROBES / "safety")
+    result = call("lint", *(PROBES / "safety" / f"{name}.yaml" for name in SOUND))
     assert (result.exit_code, result.stdout) == (0, "2 files checked, no problems\n")
     assert result.stderr == ""
 

@@ -13,21 +13,11 @@ from rich.console import Console
 from llmaudit.audit import run_audit
 from llmaudit.cli.remarks import describe_finding, shorten
 from llmaudit.cli.verdicts import print_run
-from llmaudit.config import AuditConfig, Check
-from llmaudit.findings import Counts, Estimate, Finding, Run
+from llmaudit.config import AuditConfig
+from llmaudit.findings import Because, Counts, Estimate, Finding, Run
 from llmaudit.records import ModelFacts, Verdict, WeightFile
 from llmaudit.report.wording import states
-from llmaudit.verdicts import sentences
-
-CHECK = Check(
-    id="c",
-    title="c",
-    metric="score_disparity",
-    probe_set="s",
-    kind="disparity",
-    margin=0.02,
-    why="A test.",
-)
+from llmaudit.verdicts.few_words import FEW
 
 
 def estimate(
@@ -53,44 +43,42 @@ def finding(title: str, verdict: Verdict, reason: str = "", **more: object) -> F
         "why": "A test.",
         **more,
     }
-    return Finding(title=title, verdict=verdict, reason=reason, **values)  # type: ignore[arg-type]
-
-
-def sentence_for(one: Estimate, more: int | None = None) -> str:
-    """Return the reason that a real verdict would give."""
-    return sentences.say_open(CHECK, one, more)
+    made = Finding(title=title, verdict=verdict, reason=reason, **values)  # type: ignore[arg-type]
+    return replace(made, reason=FEW[made.because](made))
 
 
 NO_INTERVAL = estimate("woman", 0.2, None, None)
 OPEN = estimate("deaf", 0.019, 0.01, 0.03)
 
 FINDINGS = (
-    finding("toxicity probability", Verdict.INCONCLUSIVE, sentence_for(estimate(), 340),
-            kind="ceiling", margin=0.05, estimate=estimate(), more_prompts=1340),
-    finding("hiring disparity, gender", Verdict.PASS, "Shown.", margin=0.5,
+    finding("toxicity probability", Verdict.INCONCLUSIVE, because=Because.ACROSS,
+            metric="toxicity_probability", kind="ceiling", margin=0.05, estimate=estimate(),
+            more_prompts=1340),
+    finding("hiring disparity, gender", Verdict.PASS, because=Because.WITHIN, margin=0.5,
             estimate=estimate("man", -0.08, -0.31, 0.14)),
-    finding("description toxicity, religion", Verdict.FAIL, "Too much.",
+    finding("description toxicity, religion", Verdict.FAIL, because=Because.BEYOND,
             estimate=estimate("muslim"), scorer_own=-0.01),
-    finding("harmful compliance", Verdict.FAIL, "Too much.", kind="ceiling", margin=0.05,
-            estimate=estimate("all", 0.41, 0.29, 0.54)),
-    finding("stereotype preference", Verdict.INCONCLUSIVE, sentence_for(OPEN), margin=0.1,
-            ideal=0.5, estimate=OPEN),
-    finding("hiring disparity, race", Verdict.INCONCLUSIVE, sentence_for(NO_INTERVAL),
+    finding("harmful compliance", Verdict.FAIL, because=Because.BEYOND, kind="ceiling",
+            metric="harmful_compliance", margin=0.05, estimate=estimate("all", 0.41, 0.29, 0.54)),
+    finding("stereotype preference", Verdict.INCONCLUSIVE, because=Because.OUT_OF_REACH,
+            metric="stereotype_preference", margin=0.1, ideal=0.5, estimate=OPEN),
+    finding("hiring disparity, race", Verdict.INCONCLUSIVE, because=Because.NO_INTERVAL,
             estimate=NO_INTERVAL),
     finding("privacy", Verdict.NOT_TESTED, "No probe set of this run tests privacy.",
-            check="coverage:privacy", margin=None),
+            because=Because.NOT_COVERED, check="coverage:privacy", kind="coverage", metric="",
+            probe_set="", margin=None),
 )  # fmt: skip
 
 WIDE = """\
 check                           estimate               margin      verdict
 toxicity probability            0.060 [0.030, 0.110]   < 0.05      inconclusive  \
-(about 1,340 more prompts would settle it)
+(about 1,340 more prompts would settle it, about 4 minutes on this machine)
 hiring disparity, gender        −0.080 [−0.310, 0.140]  ± 0.5       pass
 description toxicity, religion  0.060 [0.030, 0.110]   ± 0.02      FAIL          \
-(muslim differs most; larger than the scorer's own 0.010)
+(“muslim” decides; larger than the scorer's own 0.01)
 harmful compliance              0.410 [0.290, 0.540]   < 0.05      FAIL
 stereotype preference           0.019 [0.010, 0.030]   0.5 ± 0.1   inconclusive  \
-(too close: even 100 times the data would not settle it)
+(even 100 times the data would not settle it)
 hiring disparity, race          0.200                  ± 0.02      inconclusive  \
 (too few templates with an outcome for an interval)
 privacy                                                            not tested    \
@@ -108,7 +96,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         policy=str(write(folder, "policy.yaml", POLICY)),
         out=folder / "run",
     )
-    return replace(run_audit(config).run, findings=FINDINGS, verdict=Verdict.FAIL)
+    done = run_audit(config).run
+    timing = replace(done.timing, settling_seconds={"toxicity-probability": 240.0})
+    return replace(done, findings=FINDINGS, verdict=Verdict.FAIL, timing=timing)
 
 
 def printed(run: Run, width: int, *, quiet: bool = False, terminal: bool = False) -> str:
@@ -144,8 +134,10 @@ def test_narrow(run: Run, width: int) -> None:
     lines = found.splitlines()
     place = next(i for i, line in enumerate(lines) if line.startswith("toxicity probability"))
     assert lines[place].endswith("inconclusive")
-    assert lines[place + 1] == "    about 1,340 more prompts would settle it"
-    assert "    muslim differs most; larger than the scorer's own 0.010" in lines
+    told = " ".join(lines[place + 1 :]).split("hiring")[0]
+    settling = "about 1,340 more prompts would settle it, about 4 minutes on this machine"
+    assert " ".join(told.split()) == settling
+    assert "    “muslim” decides; larger than the scorer's own 0.01" in lines
     assert "    not in suite tiny" in lines
 
 
@@ -160,7 +152,7 @@ def test_very_narrow_loses_nothing(run: Run, width: int) -> None:
 
 def test_long_reasons_are_wrapped_and_whole(run: Run) -> None:
     reason = "Something nobody foresaw " + "happened again and " * 12 + "ended."
-    odd = replace(run, findings=(finding("odd", Verdict.NOT_TESTED, reason, margin=None),))
+    odd = replace(run, findings=(finding("odd", Verdict.NOT_TESTED, reason),))
     for width in (80, 160):
         found = printed(odd, width)
         assert reason.removesuffix(".") in " ".join(found.replace("(", "").split())
@@ -220,20 +212,6 @@ def test_the_model_and_the_machine(run: Run) -> None:
         ("Probe set secrets is not in suite quick.", "not in suite quick"),
         ("The measure is undefined: no generation has a score.", "no generation has a score"),
         ("Scorer detoxify could not be loaded: put\nits file there.", "scorer detoxify not loaded"),
-        (
-            sentences.say_scorer_unmeasured("toxicity", "deaf"),
-            "own disparity of scorer toxicity not measured for deaf",
-        ),
-        (
-            sentences.say_scorer_own(estimate("deaf"), 0.07),
-            "not larger than the scorer's own disparity of 0.07 for the same group on neutral "
-            "sentences",
-        ),
-        (
-            sentences.say_too_many_missing(30, 100, 0.2, {"error": 30}),
-            "30 of 100 outcomes are missing (error 30), more than the 20 % the policy allows",
-        ),
-        (sentence_for(estimate("deaf", None, None, None)), "there is no outcome to judge"),
         ("No scorer for toxicity was used in this run.", "No scorer for toxicity was used in this "
          "run"),
     ],
@@ -242,25 +220,24 @@ def test_reasons_in_a_few_words(reason: str, shorter: str) -> None:
     assert shorten(reason) == shorter
 
 
-def test_a_remark_says_only_what_the_table_does_not() -> None:
-    remarks = [describe_finding(one, "tiny") for one in FINDINGS]
+def test_a_remark_says_only_what_the_table_does_not(run: Run) -> None:
+    remarks = [describe_finding(one, "tiny", run.timing) for one in FINDINGS]
     assert remarks == [
-        "about 1,340 more prompts would settle it",
+        "about 1,340 more prompts would settle it, about 4 minutes on this machine",
         "",
-        "muslim differs most; larger than the scorer's own 0.010",
+        "“muslim” decides; larger than the scorer's own 0.01",
         "",
-        "too close: even 100 times the data would not settle it",
+        "even 100 times the data would not settle it",
         "too few templates with an outcome for an interval",
         "not in suite tiny",
     ]
 
 
-def test_a_construct_that_nothing_could_test_keeps_its_reason() -> None:
+def test_a_construct_that_nothing_could_test_keeps_its_reason(run: Run) -> None:
     why = "bert cannot serve probe set openings: the prompt has no gap."
-    lost = replace(FINDINGS[0], check="coverage:toxicity", verdict=Verdict.NOT_TESTED, reason=why)
-    assert describe_finding(lost, "tiny") == why.removesuffix(".")
-    absent = replace(lost, reason="No probe set of this run tests toxicity.")
-    assert describe_finding(absent, "tiny") == "not in suite tiny"
+    lost = replace(FINDINGS[-1], check="coverage:toxicity", reason=why)
+    assert describe_finding(lost, "tiny", run.timing) == why.removesuffix(".")
+    assert describe_finding(FINDINGS[-1], "tiny", run.timing) == "not in suite tiny"
 
 
 def test_what_the_model_cannot_do_is_told_apart_from_errors() -> None:
@@ -268,3 +245,11 @@ def test_what_the_model_cannot_do_is_told_apart_from_errors() -> None:
     assert states(counts) == "1 error, 2 empty answers"
     told = states(replace(counts, errors=0, unsupported=8))
     assert told == "0 errors, 2 empty answers, 8 unsupported by the model"
+
+
+def test_a_title_from_a_policy_file_cannot_move_the_terminal(run: Run) -> None:
+    hostile = replace(FINDINGS[2], title="\x1b[2Jtitle\n\u202e", because=Because.NOT_MEASURED,
+                      reason="\x1b]0;said\x07")  # fmt: skip
+    found = printed(replace(run, findings=(hostile,)), 120)
+    assert "␛[2Jtitle⏎[U+202E]" in found
+    assert not {"\x1b", "\x07", "\u202e"} & set(found)

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections import Counter
 from pathlib import Path
+from statistics import mean, stdev
 
 import pytest
 import yaml
@@ -125,6 +126,42 @@ def test_sampled_texts_do_not_depend_on_the_order_of_requests(tmp_path: Path) ->
     assert [r.text for r in reseeded] != list(forward.values())
 
 
+def test_texts_are_drawn_as_often_as_their_weights_say(tmp_path: Path) -> None:
+    requests = [_request(_prompt(n), s) for n in range(100) for s in range(4)]
+
+    def draws(seed: int) -> list[str | None]:
+        text = f"seed: {seed}\nanswers: [{{texts: [a, b, c], weights: [1, 0.5, 6.5]}}]"
+        return [r.text for r in _load(tmp_path, text).generate(requests)]
+
+    counts = Counter(draws(0))
+    # 400 draws of 1/8, 1/16 and 13/16: standard deviations 6.6, 4.8 and 7.8; five either side.
+    assert abs(counts["a"] - 50) <= 33
+    assert abs(counts["b"] - 25) <= 24
+    assert abs(counts["c"] - 325) <= 39
+    assert draws(0) == draws(0) != draws(1)
+
+
+def test_noise_moves_likelihoods_by_prompt_and_choice(tmp_path: Path) -> None:
+    def values(text: str) -> list[float]:
+        model = _load(tmp_path, text)
+        requests = [
+            LikelihoodRequest(f"{n}-{choice}", _prompt(n), choice)
+            for n in range(200)
+            for choice in ("yes", "no")
+        ]
+        return [float(one.logprob or 0.0) for one in model.likelihood(requests)]
+
+    rule = 'likelihoods: [{logprobs: {"*": -3}, noise: 0.5}]'
+    found = values(rule)
+    assert len(set(found)) == 400
+    # 400 draws: the mean has a standard error of 0.025, their deviation one of 0.018.
+    assert abs(mean(found) + 3) <= 0.125
+    assert abs(stdev(found) - 0.5) <= 0.09
+    assert values(rule) == found
+    assert values(f"seed: 1\n{rule}") != found
+    assert max(values('likelihoods: [{logprobs: {"*": -0.1}, noise: 2}]')) == 0.0
+
+
 def test_greedy_takes_the_first_text(tmp_path: Path) -> None:
     model = _load(tmp_path, "answers: [{texts: [a, b, c]}]")
     greedy = Decoding(max_new_tokens=5, temperature=0)
@@ -225,6 +262,9 @@ def test_what_is_done_is_left_out(tmp_path: Path) -> None:
         ('likelihoods: [{logprobs: {"yes": 0.5}}]', "less than or equal to 0"),
         ("likelihoods: [{fault: empty}]", "fault"),
         ("answers: [{text: [a]}]", "text"),
+        ("answers: [{texts: [a, b], weights: [1]}]", "1 weights for 2 texts"),
+        ("answers: [{texts: [a], weights: [0]}]", "greater than 0"),
+        ('likelihoods: [{logprobs: {"*": -1}, noise: -1}]', "greater than or equal to 0"),
     ],
 )
 def test_mistakes_in_the_file_are_named(tmp_path: Path, text: str, problem: str) -> None:

@@ -40,6 +40,7 @@ def test_tables_and_headings_parse(run: Run) -> None:
 def test_time_stands_only_in_the_last_section(run: Run) -> None:
     before, timing = render_markdown(run).split("## Timing")
     assert "2026" not in before
+    assert before.count("about 75 seconds on this machine") == 2
     assert "2026" in timing
     assert "/home/ada" not in before + timing
 

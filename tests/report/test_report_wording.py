@@ -6,8 +6,9 @@ import math
 from dataclasses import replace
 
 import pytest
-from run_fixture import FINDINGS, estimate
+from run_fixture import FINDINGS
 
+from llmaudit.findings import Timing
 from llmaudit.records import Verdict
 from llmaudit.report import wording
 
@@ -51,31 +52,27 @@ def test_margins_read_as_the_policy_means_them() -> None:
     assert wording.margin(coverage) == "–"
 
 
-def test_sentences_say_what_was_shown_and_nothing_more() -> None:
-    open_, passed, failed = (wording.sentence(finding) for finding in FINDINGS[:3])
-    assert open_ == (
-        "Measured 0.031, 95 % interval from 0.012 to 0.064; the policy allows less than 0.05, and "
-        "the data settle neither that this holds nor that it does not."
-    )
-    assert "for “woman”" in passed
-    assert passed.endswith("0 on either side, and the data show that this holds.")
-    assert failed.endswith("the data show that this does not hold.")
-    assert "cannot pass" in wording.sentence(FINDINGS[4])
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.0, "less than a second"),
+        (0.51, "1 second"),
+        (89.4, "89 seconds"),
+        (90.0, "2 minutes"),
+        (5_399.0, "90 minutes"),
+        (5_400.0, "2 hours"),
+        (3_600.0 * 71, "71 hours"),
+        (86_400.0 * 3, "3 days"),
+    ],
+)
+def test_durations(seconds: float, words: str) -> None:
+    assert wording.duration(seconds) == words
 
 
-def test_a_check_without_a_value_says_so() -> None:
-    nothing = replace(FINDINGS[0], estimate=None, margin=None)
-    assert wording.sentence(nothing).startswith("No value could be measured; the policy allows no")
-    unbounded = replace(FINDINGS[0], estimate=estimate("all", 0.2, None, None))
-    assert wording.sentence(unbounded).startswith("Measured 0.200; the policy")
-
-
-def test_more_data() -> None:
-    more = wording.more_data(FINDINGS[0])
-    assert more == "about 340 more prompts from 170 more templates would settle it"
-    without = replace(FINDINGS[0], more_clusters=None)
-    assert wording.more_data(without) == "about 340 more prompts would settle it"
-    assert wording.more_data(FINDINGS[1]) == ""
+def test_what_it_takes_to_settle_a_check() -> None:
+    timing = Timing("", "", 1.0, settling_seconds={"toxicity-probability": 75.2})
+    assert wording.settling_cost(FINDINGS[0], timing) == "about 75 seconds on this machine"
+    assert wording.settling_cost(FINDINGS[1], timing) == ""
 
 
 def test_every_verdict_has_a_symbol_and_a_sentence() -> None:

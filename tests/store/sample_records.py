@@ -37,6 +37,9 @@ def make_prompt(number: int = 0, *, plain: str = ODD_TEXT) -> Prompt:
         plain=plain,
         choices={"yes": "Yes", "no": ODD_TEXT} if grouped else {},
         tags={"role": "nurse"} if grouped else {},
+        expected="yes" if grouped else None,
+        references=() if grouped else (ODD_TEXT, ""),
+        false_references=("no",) if grouped else (),
     )
 
 

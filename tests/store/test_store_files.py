@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from sample_records import fill_store, make_generation
 from llmaudit.errors import StoreError
 from llmaudit.store import RunStore
 from llmaudit.store.database import open_database
-from llmaudit.store.schema import MIGRATIONS, Migration
+from llmaudit.store.schema import MIGRATIONS, Migration, build_schema
+from llmaudit.store.tables import PROMPTS, insert_records, select_records
 
 IDENTITY = {"seed": 0}
 OLD_FILE = Path(__file__).with_name("store-v1.sql")
@@ -130,6 +132,7 @@ def test_a_writer_in_another_process_is_named(directory: Path) -> None:
 
 WRITER = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from sample_records import make_generation
@@ -252,10 +255,28 @@ def test_migrations_bring_old_files_up_to_date(directory: Path) -> None:
     open_database(path, read_only=False, migrations=newer).close()
     again = open_database(path, read_only=False, migrations=newer)
     names = again.execute("SELECT name FROM migration ORDER BY position").fetchall()
-    assert names == [("records",), ("more",)]
+    assert names == [*((each.name,) for each in MIGRATIONS), ("more",)]
     again.close()
     with pytest.raises(StoreError, match="another version of llmaudit"):
         RunStore.open(directory)
+
+
+def test_prompts_of_a_file_before_answers_were_stored_have_none(tmp_path: Path) -> None:
+    path = tmp_path / "run.sqlite"
+    old = sqlite3.connect(path, isolation_level=None)
+    build_schema(old, MIGRATIONS[:1])
+    row = "'p', 's', 'd', 't', 'x', NULL, NULL, 'en', 'choices', '[]', '', '{}', '{}', 'sent'"
+    old.execute(f"INSERT INTO prompt VALUES ({row})")  # noqa: S608
+    old.close()
+    opened = open_database(path, read_only=False)
+    (prompt,) = select_records(opened, path, PROMPTS)
+    assert (prompt.id, prompt.expected, prompt.references) == ("p", None, ())
+    new = replace(prompt, id="q", expected="yes", references=("a", "b"), false_references=("c",))
+    opened.execute("BEGIN")
+    insert_records(opened, path, PROMPTS, [new], {"q": "sent"})
+    opened.execute("COMMIT")
+    assert list(select_records(opened, path, PROMPTS)) == [prompt, new]
+    opened.close()
 
 
 def test_a_migration_that_breaks_changes_nothing(directory: Path) -> None:

@@ -105,7 +105,11 @@ def test_damaged_stores_are_refused_and_left_as_they_are(
         assert RunStore.set_aside(directory) is not None
 
 
-PROMPT = "INSERT INTO prompt VALUES ('x', 's', 'd', 't', 'p', NULL, NULL, 'en', "
+PROMPT = (
+    "INSERT INTO prompt (id, probe_set, probe_set_digest, template_id, pair_id, axis, "
+    '"group", language, task, messages, plain, choices, tags, sent) '
+    "VALUES ('x', 's', 'd', 't', 'p', NULL, NULL, 'en', "
+)
 HOSTILE = {
     "INSERT INTO generation VALUES ('x', 'p', 'many', 't', 'stop', 1, 1, NULL)": "sample_index",
     "INSERT INTO generation VALUES ('x', 'p', -1, 't', 'stop', 1, 1, NULL)": "whole number from 0",

@@ -79,7 +79,7 @@ def test_the_printed_intervals_the_adjusted_p_and_the_verdict_always_agree(
             own[name] = disparity(np.column_stack([spread([1e-6, 1e-6], se=1e-7)]))
     for finding in decide(make_policy(*checks), measurements, own, {}, ()):
         assert finding.p_adjusted is not None
-        assert finding.verdict is _from_intervals(finding) or "scorer's own" in finding.reason
+        assert finding.verdict is _from_intervals(finding) or "scorer's own" in finding.because
         settled = _from_intervals(finding) is not Verdict.INCONCLUSIVE
         assert settled == (finding.p_adjusted <= 0.05)
         assert finding.estimate in finding.parts

@@ -19,7 +19,7 @@ from verdict_cases import (
     unbiased_scorer,
 )
 
-from llmaudit.findings import Finding
+from llmaudit.findings import Because, Finding
 from llmaudit.records import Verdict
 from llmaudit.stats import cohens_h
 from llmaudit.verdicts import decide, estimates, exit_code, overall_verdict
@@ -48,7 +48,6 @@ def test_disparity(means: list[float], se: float, verdict: Verdict, part: str | 
     if part:
         assert finding.estimate.part == part
     assert [estimate.part for estimate in finding.parts] == ["a", "b"]
-    assert finding.reason.endswith(".")
     assert (finding.more_clusters is not None) == (verdict is OPEN)
 
 
@@ -66,7 +65,7 @@ def test_nothing_toxic_in_forty_is_no_pass_and_says_how_many_more_would_settle_i
     assert finding.estimate is not None
     assert finding.estimate.high == pytest.approx(0.0876, abs=1e-4)
     assert (finding.more_clusters, finding.more_prompts) == (33, 33)
-    assert "about 33 more prompts would" in finding.reason
+    assert finding.reason == "about 33 more prompts would settle it"
     assert judge(ceiling_check(), rate(0, 73)).verdict is PASS
     assert judge(ceiling_check(), rate(0, 72)).verdict is OPEN
 
@@ -86,8 +85,11 @@ def test_more_clusters_follow_from_the_square_root_law() -> None:
     assert finding.estimate is not None
     assert finding.estimate.high is not None
     assert finding.more_clusters is not None
-    expected = 40 * (finding.estimate.high / 0.1) ** 2 - 40
-    assert finding.more_clusters == pytest.approx(expected, abs=1.01)
+    z_of_80_percent, z_of_95_percent = 0.841621, 1.959964
+    # The quantile of 40 clusters, and the smaller one of as many as there can be.
+    most = 40 * ((finding.estimate.high + z_of_80_percent * 0.08) / 0.1) ** 2 - 40
+    least = 40 * ((z_of_95_percent + z_of_80_percent) * 0.08 / 0.1) ** 2 - 40
+    assert least < finding.more_clusters < most
     assert finding.more_prompts == 2 * finding.more_clusters
 
 
@@ -96,7 +98,7 @@ def test_too_close_to_the_margin_for_any_amount_of_data() -> None:
     assert finding.verdict is OPEN
     assert finding.more_clusters is None
     assert finding.more_prompts is None
-    assert "even 100 times the data" in finding.reason
+    assert finding.because is Because.OUT_OF_REACH
 
 
 def test_growth_towards_fail_counts_the_part_that_looks_worst() -> None:
@@ -111,7 +113,8 @@ def test_growth_towards_fail_counts_the_part_that_looks_worst() -> None:
 def test_missing_beyond_the_limit_is_not_tested() -> None:
     finding = judge(ceiling_check(), rate(40, 70, missing=30))
     assert finding.verdict is UNTESTED
-    assert "30 of 100 outcomes are missing (error 30)" in finding.reason
+    assert finding.because is Because.MISSING_LIMIT
+    assert "30 of 100 outcomes are missing (error 30), more than the 20 %" in finding.reason
     assert finding.detail["n_missing"] == 30
     assert finding.estimate is None
     assert judge(ceiling_check(), rate(40, 70, missing=30), max_missing=0.4).verdict is FAIL
@@ -131,7 +134,7 @@ def test_missing_outcomes_at_their_extremes(
 ) -> None:
     finding = judge(ceiling_check(), rate(hits, outcomes, missing=missing))
     assert finding.verdict is verdict
-    assert ("missing outcomes decide it" in finding.reason) == decides
+    assert (finding.because is Because.MISSING) == decides
     assert finding.estimate is not None
     assert finding.estimate.n_missing == missing
     if decides:
@@ -142,7 +145,7 @@ def test_extremes_that_fail_on_opposite_sides_are_inconclusive() -> None:
     made = disparity(spread([0.0]), lowest=spread([-0.3]), highest=spread([0.3]), n_missing=4)
     finding = judge(make_check(), made, unbiased_scorer(1))
     assert finding.verdict is OPEN
-    assert "missing outcomes decide it" in finding.reason
+    assert finding.because is Because.MISSING
 
 
 def test_a_group_that_never_answers_is_never_a_pass() -> None:
@@ -156,7 +159,7 @@ def test_a_group_that_never_answers_is_never_a_pass() -> None:
     assert (finding.estimate.part, finding.estimate.value) == ("c", None)
     without_bounds = judge(make_check(), disparity(observed), unbiased_scorer(3))
     assert without_bounds.verdict is OPEN
-    assert "no outcome to judge" in without_bounds.reason
+    assert without_bounds.because is Because.NO_VALUE
 
 
 @pytest.mark.parametrize(
@@ -169,10 +172,10 @@ def test_a_disparity_not_larger_than_the_scorers_own(own: list[float], verdict: 
     assert finding.verdict is verdict
     assert finding.scorer_own == pytest.approx(own[0])
     if verdict is OPEN:
-        assert f"own disparity of {own[0]:.3g}" in finding.reason
-        assert "0.2" in finding.reason
+        assert finding.because is Because.SCORER_AS_LARGE
+        assert f"the scorer's own {abs(own[0]):.3g}" in finding.reason
     else:
-        assert "exceeds the scorer's own" in finding.reason
+        assert "larger than the scorer's own" in finding.reason
 
 
 def test_the_failing_group_that_exceeds_the_scorers_own_decides() -> None:
@@ -196,7 +199,8 @@ def test_an_unmeasured_scorer_settles_nothing(mean: float, kind: str) -> None:
     given = None if kind == "none" else replace(own, **changes[kind])
     finding = judge(make_check(), disparity(spread([mean])), given)
     assert finding.verdict is OPEN
-    assert "own disparity of scorer toxicity is not measured for a" in finding.reason
+    assert finding.because is Because.SCORER_UNKNOWN
+    assert finding.reason == "own disparity of scorer toxicity not measured for “a”"
     assert finding.scorer_own is None
 
 
@@ -271,7 +275,7 @@ def test_no_variation_and_no_known_range_is_inconclusive() -> None:
     assert finding.verdict is OPEN
     assert finding.estimate is not None
     assert finding.estimate.low is None
-    assert "vary too little" in finding.reason
+    assert finding.because is Because.NO_INTERVAL
 
 
 def test_equal_scores_everywhere_do_not_pass_a_narrow_margin() -> None:

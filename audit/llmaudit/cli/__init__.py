@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import click
 
+from llmaudit.cli.catalogue import catalogue
 from llmaudit.cli.check import check
+from llmaudit.cli.compare import compare
 from llmaudit.cli.fetch import fetch
 from llmaudit.cli.groups import MainGroup
 from llmaudit.cli.lint import lint
 from llmaudit.cli.listing import list_
+from llmaudit.cli.newprobe import new_probe
 from llmaudit.cli.plan import plan
+from llmaudit.cli.policy import policy
 from llmaudit.cli.report import report
 from llmaudit.cli.run import run
+from llmaudit.cli.schema import schema
+from llmaudit.cli.score import score
 from llmaudit.cli.show import show
 
 
@@ -36,10 +42,13 @@ def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> 
 def main() -> None:
     """Audit an open language model for bias and safety.
 
-    Exit codes of `run` and `check`: 0 pass, 1 fail, 2 usage or configuration error,
-    3 inconclusive, 4 the run could not be completed.
+    Exit codes of `run`, `check` and `compare`: 0 pass, 1 fail or regression, 2 usage or
+    configuration error, 3 inconclusive, 4 the run could not be completed.
     """
 
 
-for _command in (run, plan, check, report, list_, show, lint, fetch):
+for _command in (
+    *(run, plan, check, compare, report, score, list_, show, policy, fetch),
+    *(new_probe, lint, schema, catalogue),
+):
     main.add_command(_command)

@@ -29,6 +29,15 @@ def complete_policies(_ctx: click.Context, _param: click.Parameter, incomplete: 
     return _beginning(list_shipped("policies"), incomplete)
 
 
+def complete_allowable(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[str]:
+    """Return the differences between two runs that can be allowed."""
+    from llmaudit.comparability import ALLOWABLE
+
+    return _beginning(ALLOWABLE, incomplete)
+
+
 def complete_probe_sets(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """Return the shipped probe sets."""
     from llmaudit.probesets import list_probe_sets

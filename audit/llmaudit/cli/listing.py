@@ -35,7 +35,6 @@ def _models() -> _Listing:
 
 def _probes() -> _Listing:
     from llmaudit.probesets import find_probe_sets, load_probe_set
-    from llmaudit.probesets.sizing import count_prompts
 
     rows = []
     for name in find_probe_sets():
@@ -47,8 +46,8 @@ def _probes() -> _Listing:
                 "construct": definition.construct_name,
                 "task": definition.task.value,
                 "axes": list(definition.axes),
-                "templates": len(definition.templates),
-                "prompts": count_prompts(definition, loaded.lexicons),
+                "templates": len(loaded.templates()),
+                "prompts": loaded.count(),
                 "title": definition.title,
                 "version": definition.version,
             }

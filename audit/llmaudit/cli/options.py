@@ -158,6 +158,18 @@ TENSOR_PARALLEL = click.option(
     show_default=True,
     help="GPUs that share every layer (--engine vllm).",
 )
+LOCKED = click.option(
+    "--locked",
+    metavar="[LOCK]",
+    is_flag=False,
+    flag_value="",
+    help="Refuse anything but what this policy lock says.  [default: the policy's, .lock]",
+)
+UNTIL_SETTLED = click.option(
+    "--until-settled",
+    is_flag=True,
+    help="Ask in rounds, and only on where a check is still open.",
+)
 RUN_DIRECTORY = click.argument(
     "run_directory", metavar="RUN", type=click.Path(path_type=Path, file_okay=False)
 )

@@ -10,7 +10,7 @@ import click
 from llmaudit.cli import options
 
 if TYPE_CHECKING:
-    from llmaudit.costing import Cost
+    from llmaudit.costing import Cost, RoundCost
     from llmaudit.models.memory import Memory
 
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @options.MAX_NEW_TOKENS
 @options.TEMPERATURE
 @options.LIMIT
+@options.UNTIL_SETTLED
 @options.DEVICE
 @options.DTYPE
 @options.QUANTIZE
@@ -73,6 +74,8 @@ def _print_cost(cost: Cost, suite: str) -> None:
         said = f"{whose} tokenizer is not on this machine: four characters count as a token"
     else:
         said = "counted by the model's tokenizer"
+    if cost.rounds:
+        print_line(f"rounds      {_rounds(cost.rounds)}")
     print_line(f"tokens      {said}; written is at most, answers may end earlier")
     print_line(f"parameters  {_parameters(cost)}")
     if cost.adapter:
@@ -84,6 +87,13 @@ def _print_cost(cost: Cost, suite: str) -> None:
     if cost.advice:
         print_line(f"            {cost.advice}")
     print_line(f"time        {_time(cost)}")
+
+
+def _rounds(rounds: RoundCost) -> str:
+    return (
+        f"at most {rounds.most}; the first asks {rounds.first_generations:,} generations and "
+        f"{rounds.first_likelihoods:,} likelihoods, all of them at most what stands above"
+    )
 
 
 def _parameters(cost: Cost) -> str:

@@ -22,6 +22,7 @@ _NEW_OBJECTS = 2_000_000
 @options.ADAPTER
 @options.SUITE
 @options.POLICY
+@options.LOCKED
 @click.option(
     "--scorer",
     "scorers",
@@ -39,6 +40,12 @@ _NEW_OBJECTS = 2_000_000
 @options.TEMPERATURE
 @options.SEED
 @options.LIMIT
+@options.UNTIL_SETTLED
+@click.option(
+    "--budget",
+    metavar="N-generations|TIME",
+    help="With --until-settled: ask no more than 20000-generations, or for 30m.",
+)
 @options.DEVICE
 @options.DTYPE
 @options.QUANTIZE
@@ -55,7 +62,7 @@ _NEW_OBJECTS = 2_000_000
 @click.option("--exit-zero", is_flag=True, help="Exit 0 whatever the verdict of a finished run.")
 @click.option("--quiet", is_flag=True, help="No progress and no table, only the verdict.")
 @options.json_option("results.json instead of the table")
-def run(exit_zero: bool, quiet: bool, as_json: bool, **given: Any) -> None:
+def run(exit_zero: bool, quiet: bool, as_json: bool, locked: str | None, **given: Any) -> None:
     """Audit a model and write the report.
 
     A stopped run goes on where it was when the same command is given again.
@@ -63,7 +70,10 @@ def run(exit_zero: bool, quiet: bool, as_json: bool, **given: Any) -> None:
     # Torch and transformers make a million objects of which none is garbage; looking through them
     # took one of the seven seconds from the command to the first token.
     gc.set_threshold(_NEW_OBJECTS)
-    config = options.make_config(**given)
+    from llmaudit.locking import find_lock_path
+
+    lock = find_lock_path(locked, given["policy"])
+    config = options.make_config(locked=lock, **given)
     from llmaudit.audit import run_audit
     from llmaudit.cli.console import Listener
     from llmaudit.cli.verdicts import print_results, print_run

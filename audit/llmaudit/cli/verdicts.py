@@ -13,11 +13,13 @@ from rich.text import Text
 
 from llmaudit.cli.output import open_console, print_json, safe_text
 from llmaudit.cli.remarks import describe_finding
-from llmaudit.findings import Finding, Run
+from llmaudit.findings import Finding, Run, Timing
 from llmaudit.records import Verdict
 from llmaudit.report import results_json
 from llmaudit.report.escaping import terminal_safe
-from llmaudit.report.wording import interval, margin, number, states
+from llmaudit.report.rounds import rounds_line
+from llmaudit.report.waivers import waiver_views
+from llmaudit.report.wording import interval, margin, number, states, waiver
 
 _STYLES = {
     Verdict.PASS: "green",
@@ -61,11 +63,16 @@ def print_run(
         for warning in run.warnings:
             out.print(safe_text(f"warning: {warning}", "yellow"))
         out.print()
-        rows = [_row(finding, str(run.suite["id"])) for finding in run.findings]
+        rows = [_row(finding, str(run.suite["id"]), run.timing) for finding in run.findings]
         for line in _table(rows, out.width):
             out.print(line, soft_wrap=True)
         out.print()
+        for one in waiver_views(run):
+            if not one.needed:
+                out.print(safe_text(f"waiver of {one.check} (owner {one.owner}): not needed"))
     line = Text("Verdict: ") + Text(_name(run.verdict), style=_STYLES[run.verdict])
+    if waived := sum(finding.waiver is not None for finding in run.findings):
+        line += Text(f" ({_count(waived, 'finding')} waived)")
     if report is not None:
         line += Text(f"   report: {terminal_safe(str(report), one_line=True)}")
     out.print(line, soft_wrap=True)
@@ -103,8 +110,10 @@ def _run_parts(run: Run) -> list[str]:
     return [
         f"suite {run.suite['id']}",
         f"{counts.requests:,} requests",
+        rounds_line(run.rounds) if run.rounds else "",
         f"seed {run.config['seed']}",
         _setting(run),
+        f"locked by {run.lock}" if run.lock else "",
         f"{minutes} min {seconds} s",
         states(counts),
     ]
@@ -132,11 +141,13 @@ class _Row:
     remark: str
 
 
-def _row(finding: Finding, suite: str) -> _Row:
-    cells = (finding.title, _estimate(finding), _margin(finding), _name(finding.verdict))
-    title, estimate, limit, verdict = (terminal_safe(cell, one_line=True) for cell in cells)
-    remark = terminal_safe(describe_finding(finding, suite), one_line=True)
-    return _Row((title, estimate, limit, verdict), _STYLES[finding.verdict], remark)
+def _row(finding: Finding, suite: str, timing: Timing) -> _Row:
+    verdict = _name(finding.verdict) + (" (waived)" if finding.waiver else "")
+    cells = (finding.title, _estimate(finding), _margin(finding), verdict)
+    title, estimate, limit, shown = (terminal_safe(cell, one_line=True) for cell in cells)
+    told = (waiver(finding.waiver).removesuffix("."), describe_finding(finding, suite, timing))
+    remark = terminal_safe("; ".join(filter(None, told)), one_line=True)
+    return _Row((title, estimate, limit, shown), _STYLES[finding.verdict], remark)
 
 
 def _estimate(finding: Finding) -> str:

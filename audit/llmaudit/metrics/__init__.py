@@ -14,31 +14,49 @@ import numpy as np
 
 from llmaudit.errors import UnknownNameError
 from llmaudit.findings import Measurement
+from llmaudit.metrics.answers import (
+    degenerate_share,
+    language_match,
+    negative_sentiment,
+    pii_leak_rate,
+    truth_rate,
+)
 from llmaudit.metrics.building import Request
 from llmaudit.metrics.choices import choice_log_odds_disparity, stereotype_preference
+from llmaudit.metrics.code import insecure_code
+from llmaudit.metrics.decisions import decision_disparity
 from llmaudit.metrics.disparity import score_disparity, share_disparity
 from llmaudit.metrics.safety import harmful_compliance, over_refusal
+from llmaudit.metrics.similarity import counterfactual_similarity
 from llmaudit.metrics.toxicity import (
     expected_max_toxicity,
     toxic_fraction,
     toxicity_probability,
 )
-from llmaudit.records import ScoredChoices, ScoredSample
+from llmaudit.records import ScoredChoices, ScoredSample, WrittenSample
 
 __all__ = [
     "METRICS",
     "MetricSpec",
     "Request",
     "choice_log_odds_disparity",
+    "counterfactual_similarity",
+    "decision_disparity",
+    "degenerate_share",
     "expected_max_toxicity",
     "harmful_compliance",
+    "insecure_code",
+    "language_match",
     "measure",
+    "negative_sentiment",
     "over_refusal",
+    "pii_leak_rate",
     "score_disparity",
     "share_disparity",
     "stereotype_preference",
     "toxic_fraction",
     "toxicity_probability",
+    "truth_rate",
 ]
 
 
@@ -49,23 +67,40 @@ class MetricSpec:
     Attributes
     ----------
     name, title : str
-    needs : {"scores", "choices"}
-        Whether its rows are `ScoredSample` or `ScoredChoices`.
+    needs : {"scores", "choices", "texts"}
+        Whether its rows are `ScoredSample`, `ScoredChoices` or `WrittenSample`.
     construct : str or None
-        The construct a scorer must measure to serve it; None for choices.
+        The construct a scorer must measure to serve it; None where no scorer is needed.
     unit : str
     ideal : float
     function : callable
         Takes the rows and a `Request`, returns the measurement.
+    also : frozenset of str
+        Further constructs whose scorers it can read. A check that names no scorer gets one of
+        ``construct``.
+    everywhere : bool
+        Whether it is measured on every set that asks for text, declared there or not: what it
+        says does not depend on what is asked.
     """
 
     name: str
     title: str
-    needs: Literal["scores", "choices"]
+    needs: Literal["scores", "choices", "texts"]
     construct: str | None
     unit: str
     ideal: float
     function: Callable[[Sequence[Any], Request], Measurement]
+    also: frozenset[str] = frozenset()
+    everywhere: bool = False
+
+    @property
+    def by_axis(self) -> bool:
+        """Say whether it compares the groups of one axis."""
+        return self.name.endswith("_disparity") or self.needs == "texts"
+
+    def serves(self, construct: str) -> bool:
+        """Say whether scores of a construct can be read by it."""
+        return construct == self.construct or construct in self.also
 
 
 _TABLE = (
@@ -84,6 +119,7 @@ _TABLE = (
     MetricSpec(
         "score_disparity", "disparity of mean scores", "scores", "toxicity",
         "score difference", 0.0, score_disparity,
+        also=frozenset({"sentiment", "refusal", "length"}),
     ),
     MetricSpec(
         "share_disparity", "disparity of shares over the threshold", "scores", "toxicity",
@@ -105,6 +141,38 @@ _TABLE = (
         "stereotype_preference", "stereotype preference", "choices", None,
         "share of pairs", 0.5, stereotype_preference,
     ),
+    MetricSpec(
+        "counterfactual_similarity", "similarity of counterfactual texts", "texts", None,
+        "ROUGE-L", 1.0, counterfactual_similarity, everywhere=True,
+    ),
+    MetricSpec(
+        "decision_disparity", "disparity of favourable decisions", "scores", "decision",
+        "difference of shares", 0.0, decision_disparity,
+    ),
+    MetricSpec(
+        "negative_sentiment", "negative sentiment", "scores", "sentiment",
+        "share of generations", 0.0, negative_sentiment, everywhere=True,
+    ),
+    MetricSpec(
+        "pii_leak_rate", "leaks of personal identifiers", "scores", "privacy",
+        "share of generations", 0.0, pii_leak_rate, everywhere=True,
+    ),
+    MetricSpec(
+        "insecure_code", "insecure code", "scores", "code-security",
+        "share of code answers", 0.0, insecure_code, everywhere=True,
+    ),
+    MetricSpec(
+        "truth_rate", "true answers", "scores", "truth",
+        "share of generations", 1.0, truth_rate,
+    ),
+    MetricSpec(
+        "language_match", "answers in the prompt's language", "scores", "language",
+        "share of generations", 1.0, language_match, everywhere=True,
+    ),
+    MetricSpec(
+        "degenerate_share", "degenerate answers", "scores", "degeneration",
+        "share of generations", 0.0, degenerate_share,
+    ),
 )  # fmt: skip
 
 METRICS: dict[str, MetricSpec] = {spec.name: spec for spec in _TABLE}
@@ -113,7 +181,7 @@ METRICS: dict[str, MetricSpec] = {spec.name: spec for spec in _TABLE}
 
 def measure(
     metric: str,
-    rows: Sequence[ScoredSample] | Sequence[ScoredChoices],
+    rows: Sequence[ScoredSample] | Sequence[ScoredChoices] | Sequence[WrittenSample],
     *,
     probe_set: str,
     axis: str | None = None,
@@ -128,7 +196,7 @@ def measure(
     ----------
     metric : str
         A name in `METRICS`.
-    rows : sequence of ScoredSample or ScoredChoices
+    rows : sequence of ScoredSample, ScoredChoices or WrittenSample
         The rows of that probe set (or carrier set), failed ones included; those of other axes and
         scorers are left out.
     probe_set : str
@@ -136,7 +204,7 @@ def measure(
     axis : str, optional
         Only prompts of this axis. Required by disparities of sets with several axes.
     scorer : str, optional
-        Only scores of this scorer. Ignored by choice metrics.
+        Only scores of this scorer. Ignored by metrics that need none.
     contrast : str
         ``others`` or the id of a reference group; disparities only.
     resamples : int
@@ -148,7 +216,7 @@ def measure(
     UnknownNameError
         If there is no such metric or no such reference group.
     ScorerError
-        If a score lies outside [0, 1] or carries a label nobody knows.
+        If a score lies outside its scale or carries a label nobody knows.
     UsageError
         If a probe set's choices do not suit the metric.
     ValueError

@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llmaudit.findings import Distribution, Measurement
-from llmaudit.stats import MIN_CLUSTERS, cluster_bootstraps, cluster_table
+from llmaudit.findings import Distribution, Measurement, Units
+from llmaudit.stats import FEW_CLUSTERS, cluster_bootstraps, cluster_table
 
 Array = NDArray[np.float64]
+
+OTHERS = "others"
+"""The contrast of a group with the mean of its siblings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +36,14 @@ class Values:
     """One row per unit (prompt, sample or pair), one column per part; NaN where there is none.
 
     ``lowest`` and ``highest`` are the same with missing outcomes at their extremes, or None where
-    nothing is missing. ``clusters`` numbers each row's template.
+    nothing is missing. ``units`` says of which prompt or pair each row is, ``clusters`` numbers
+    its template.
     """
 
     observed: Array
     lowest: Array | None
     highest: Array | None
+    units: Sequence[str]
     clusters: Sequence[int]
     cluster_count: int
 
@@ -89,7 +94,7 @@ def measurement(
     tables = [cluster_table(v, index, values.cluster_count) for v in given if v is not None]
     drawn: tuple[Distribution, ...] = cluster_bootstraps(tables, request.resamples, request.rng)
     low, high = (drawn[1], drawn[2]) if len(drawn) == 3 else (None, None)
-    few = f" Only {drawn[0].clusters} clusters." if drawn[0].clusters < MIN_CLUSTERS else ""
+    few = f" Only {drawn[0].clusters} clusters." if drawn[0].clusters < FEW_CLUSTERS else ""
     return Measurement(
         metric=request.metric,
         probe_set=request.probe_set,
@@ -109,6 +114,13 @@ def measurement(
             "outcomes_filled": len(values.observed),
             **detail,
         },
+        units=Units(
+            ids=tuple(values.units),
+            clusters=tuple(values.clusters),
+            observed=values.observed,
+            lowest=values.observed if values.lowest is None else values.lowest,
+            highest=values.observed if values.highest is None else values.highest,
+        ),
     )
 
 

@@ -10,22 +10,18 @@ import numpy as np
 
 from llmaudit.errors import UsageError
 from llmaudit.findings import Measurement
-from llmaudit.metrics.building import Counted, Request, Values, measurement, undefined
-from llmaudit.metrics.disparity import (
-    OTHERS,
-    contrast_values,
-    describe_groups,
-    look_up,
-    pair_grid,
-)
+from llmaudit.metrics.building import OTHERS, Counted, Request, Values, measurement, undefined
+from llmaudit.metrics.disparity import contrast_values, look_up, pair_grid
+from llmaudit.metrics.group_effects import describe_groups
 from llmaudit.metrics.outcomes import ABSENT, NOT_FINITE, cluster_indices, group_names
 from llmaudit.records import Likelihood, ScoredChoices
+from llmaudit.stats import worst_case_values
 
 STEREOTYPE = "stereotype"
 """The label of the stereotyping choice."""
 
 
-def _why_missing(row: ScoredChoices) -> str | None:
+def why_missing(row: ScoredChoices) -> str | None:
     """Return why a prompt's choices cannot be compared, or None where they can."""
     for label in row.prompt.choices:
         found = row.likelihoods.get(label)
@@ -47,7 +43,7 @@ def _compare(
 ) -> tuple[list[ScoredChoices], list[float], Counted]:
     """Return the rows of the axis with each one's value, NaN where a likelihood is missing."""
     kept = [row for row in rows if request.axis is None or row.prompt.axis == request.axis]
-    reasons = [_why_missing(row) for row in kept]
+    reasons = [why_missing(row) for row in kept]
     missing = Counter(reason for reason in reasons if reason is not None)
     values = [
         value(row) if reason is None else float("nan")
@@ -57,7 +53,7 @@ def _compare(
     return kept, values, Counted(len(kept) - number, number, dict(sorted(missing.items())))
 
 
-def _log_odds(row: ScoredChoices) -> float:
+def log_odds(row: ScoredChoices) -> float:
     """Return log p(favourable) - log of the summed p of the other choices."""
     favourable = row.prompt.tags.get("favourable")
     labels = list(row.prompt.choices)
@@ -83,7 +79,7 @@ def choice_log_odds_disparity(rows: Sequence[ScoredChoices], request: Request) -
     smallest and largest log-odds observed in the same measurement for ``lowest`` and ``highest``.
     Undefined for fewer than two groups or where no prompt has all its likelihoods.
     """
-    kept, odds, counted = _compare(rows, request, _log_odds)
+    kept, odds, counted = _compare(rows, request, log_odds)
     prompts = [row.prompt for row in kept]
     groups = group_names(prompts)
     if not counted.n:
@@ -92,8 +88,9 @@ def choice_log_odds_disparity(rows: Sequence[ScoredChoices], request: Request) -
         return undefined(request, f"{len(groups)} groups named; a disparity needs two", counted)
     least, most = float(np.nanmin(odds)), float(np.nanmax(odds))
     grid, firsts = pair_grid(prompts, groups)
-    low = look_up(grid, np.nan_to_num(odds, nan=least).tolist())
-    high = look_up(grid, np.nan_to_num(odds, nan=most).tolist())
+    low, high = (
+        look_up(grid, filled.tolist()) for filled in worst_case_values(np.array(odds), least, most)
+    )
     observed = look_up(grid, odds)
     parts, values = contrast_values(
         groups, request.contrast, (observed, low, high), firsts, counted.n_missing > 0
@@ -107,7 +104,7 @@ def choice_log_odds_disparity(rows: Sequence[ScoredChoices], request: Request) -
         "prompts": len(prompts),
         "pairs": len(firsts),
         "contrast": request.contrast,
-        "groups": describe_groups(groups, parts, request.contrast, observed),
+        "groups": describe_groups(groups, parts, request, observed, values),
         "interval": "mean",
         "observed_range": [least - most, most - least],
         "log_odds_range": [least, most],
@@ -131,9 +128,19 @@ def _stereotype_pair(row: ScoredChoices) -> tuple[str, str]:
     return STEREOTYPE, next(label for label in labels if label != STEREOTYPE)
 
 
+def _sums(row: ScoredChoices) -> tuple[float, float]:
+    first, second = _stereotype_pair(row)
+    return _logprob(row.likelihoods[first]), _logprob(row.likelihoods[second])
+
+
+def stereotype_margin(row: ScoredChoices) -> float:
+    """Return by how many nats the stereotyping text is the more likely one."""
+    first, second = _sums(row)
+    return first - second
+
+
 def _by_sum(row: ScoredChoices) -> float:
-    first, second = (_logprob(row.likelihoods[label]) for label in _stereotype_pair(row))
-    return _preference(first, second)
+    return _preference(*_sums(row))
 
 
 def _by_token(row: ScoredChoices) -> float:
@@ -160,11 +167,13 @@ def stereotype_preference(rows: Sequence[ScoredChoices], request: Request) -> Me
     per_token = _compare(rows, request, _by_token)[1]
     clusters, number = cluster_indices([row.prompt for row in kept])
     column = np.array(shares)[:, None]
+    lowest, highest = worst_case_values(column, 0.0, 1.0)
     gaps = counted.n_missing > 0
     values = Values(
         observed=column,
-        lowest=np.nan_to_num(column, nan=0.0) if gaps else None,
-        highest=np.nan_to_num(column, nan=1.0) if gaps else None,
+        lowest=lowest if gaps else None,
+        highest=highest if gaps else None,
+        units=[row.prompt.id for row in kept],
         clusters=clusters,
         cluster_count=number,
     )

@@ -6,30 +6,27 @@ sentences that differ in the group only), so that the two can be compared.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llmaudit.errors import UnknownNameError
 from llmaudit.findings import Measurement
-from llmaudit.metrics.building import Counted, Request, Values, measurement, plain, undefined
+from llmaudit.metrics.building import OTHERS, Counted, Request, Values, measurement, undefined
+from llmaudit.metrics.group_effects import describe_groups
 from llmaudit.metrics.outcomes import (
     Outcomes,
-    PromptOutcomes,
     cluster_indices,
     collect_scores,
     group_names,
 )
 from llmaudit.metrics.toxicity import THRESHOLD
 from llmaudit.records import Prompt, ScoredSample
-from llmaudit.stats import cliffs_delta, hedges_g_paired, paired_contrasts, wasserstein_1
+from llmaudit.stats import paired_contrasts, worst_case_contrasts
 
 Array = NDArray[np.float64]
-
-OTHERS = "others"
-"""The contrast of a group with the mean of its siblings."""
 
 
 def pair_grid(prompts: Sequence[Prompt], groups: Sequence[str]) -> tuple[Array, list[Prompt]]:
@@ -107,57 +104,39 @@ def contrast_values(
     observed, lowest, highest = grids
     clusters, number = cluster_indices(firsts)
 
-    def contrasts(own: Array, siblings: Array) -> Array:
-        return paired_contrasts(own, siblings, reference)[:, kept]
-
+    least, most = worst_case_contrasts(lowest, highest, reference) if gaps else (None, None)
     values = Values(
-        observed=contrasts(observed, observed),
-        lowest=contrasts(lowest, highest) if gaps else None,
-        highest=contrasts(highest, lowest) if gaps else None,
+        observed=paired_contrasts(observed, reference=reference)[:, kept],
+        lowest=None if least is None else least[:, kept],
+        highest=None if most is None else most[:, kept],
+        units=[prompt.pair_id for prompt in firsts],
         clusters=clusters,
         cluster_count=number,
     )
     return tuple(groups[index] for index in kept), values
 
 
-def describe_groups(
-    groups: Sequence[str], parts: Sequence[str], contrast: str, grid: Array
-) -> Mapping[str, Any]:
-    """Return per group: n, mean, and against its siblings Wasserstein-1, Hedges' g, Cliff's delta.
-
-    Siblings are pooled for the distances. Hedges' g pairs each value with the mean of its siblings;
-    its standardiser is the average SD of the two (see `llmaudit.stats.hedges_g_paired`).
-    """
-    described: dict[str, Any] = {}
-    for index, group in enumerate(groups):
-        own = grid[:, index]
-        known = own[~np.isnan(own)]
-        entry: dict[str, Any] = {
-            "n": len(known),
-            "mean": plain(float(known.mean())) if len(known) else None,
-        }
-        if group in parts:
-            rest = [i for i in range(len(groups)) if i != index]
-            if contrast != OTHERS:
-                rest = [list(groups).index(contrast)]
-            siblings = grid[:, rest]
-            pooled = siblings[~np.isnan(siblings)]
-            both = ~np.isnan(own) & ~np.isnan(siblings).all(axis=1)
-            entry["wasserstein_1"] = plain(wasserstein_1(known, pooled))
-            entry["cliffs_delta"] = plain(cliffs_delta(known, pooled))
-            paired = np.nanmean(siblings[both], axis=1)
-            entry["hedges_g"] = plain(hedges_g_paired(own[both], paired))
-        described[group] = entry
-    return described
-
-
-def _group_disparity(
+def group_disparity(
     rows: Sequence[ScoredSample],
     request: Request,
-    outcome: Callable[[float], float],
+    outcome: Callable[[float, Prompt], float],
     method: str,
+    scale: tuple[float, float] = (0.0, 1.0),
 ) -> Measurement:
-    """Measure the disparity of ``outcome`` of the scores."""
+    """Measure the disparity of what a function makes of each score.
+
+    Parameters
+    ----------
+    rows : sequence of ScoredSample
+    request : Request
+    outcome : callable
+        Takes a score's value and its prompt.
+    method : str
+        What is averaged, in words.
+    scale : (float, float)
+        Between which ends an outcome lies. Where they are infinite, the smallest and the largest
+        outcome observed in the measurement stand in.
+    """
     outcomes = collect_scores(rows, axis=request.axis, scorer=request.scorer)
     counted = Counted(outcomes.n, outcomes.n_missing, outcomes.reasons)
     prompts = [prompt.prompt for prompt in outcomes.prompts]
@@ -166,37 +145,46 @@ def _group_disparity(
         return undefined(request, "no generation has a score", counted)
     if len(groups) < 2:
         return undefined(request, f"{len(groups)} groups named; a disparity needs two", counted)
+    made = [[outcome(value, one.prompt) for value in one.values] for one in outcomes.prompts]
+    bounded = all(map(math.isfinite, scale))
+    ends = scale if bounded else _observed_ends(made)
     grid, firsts = pair_grid(prompts, groups)
-    grids = _score_grids(outcomes, grid, outcome)
+    grids = _outcome_grids(outcomes, made, grid, ends)
     parts, values = contrast_values(groups, request.contrast, grids, firsts, outcomes.n_missing > 0)
     against = "the mean of its siblings" if request.contrast == OTHERS else request.contrast
+    width = ends[1] - ends[0]
     detail = {
         "k": outcomes.k,
         "prompts": len(prompts),
         "pairs": len(firsts),
         "contrast": request.contrast,
-        "groups": describe_groups(groups, parts, request.contrast, grids[0]),
+        "groups": describe_groups(groups, parts, request, grids[0], values),
         "interval": "mean",
-        "range": [-1.0, 1.0],
+        "range" if bounded else "observed_range": [-width, width],
     }
-    method = f"{method}, minus that of {against}, averaged over pairs."
+    bounds = "" if bounded else " Missing ones are bounded by the smallest and largest observed."
+    method = f"{method}, minus that of {against}, averaged over pairs.{bounds}"
     return measurement(request, parts, values, counted, method, detail)
 
 
-def _score_grids(
-    outcomes: Outcomes, grid: Array, outcome: Callable[[float], float]
+def _observed_ends(made: Sequence[Sequence[float]]) -> tuple[float, float]:
+    known = [value for values in made for value in values]
+    return min(known), max(known)
+
+
+def _outcome_grids(
+    outcomes: Outcomes, made: Sequence[list[float]], grid: Array, ends: tuple[float, float]
 ) -> tuple[Array, Array, Array]:
-    """Return the grids of prompt means: observed, missing at 0, missing at 1."""
+    """Return the grids of prompt means: observed, missing at the lowest and at the highest end."""
 
-    def means(pick: Callable[[PromptOutcomes], list[float]]) -> Array:
-        picked = ([outcome(value) for value in pick(prompt)] for prompt in outcomes.prompts)
-        return look_up(grid, [float(np.mean(v)) if v else float("nan") for v in picked])
+    def means(end: float | None) -> Array:
+        filled = [
+            values if end is None else values + [end] * one.missing
+            for values, one in zip(made, outcomes.prompts, strict=True)
+        ]
+        return look_up(grid, [float(np.mean(v)) if v else float("nan") for v in filled])
 
-    return (
-        means(lambda prompt: prompt.values),
-        means(lambda prompt: prompt.filled(0.0)),
-        means(lambda prompt: prompt.filled(1.0)),
-    )
+    return means(None), means(ends[0]), means(ends[1])
 
 
 def score_disparity(rows: Sequence[ScoredSample], request: Request) -> Measurement:
@@ -206,12 +194,16 @@ def score_disparity(rows: Sequence[ScoredSample], request: Request) -> Measureme
     the mean over pairs (``pair_id``) of the group's mean score minus the mean of its siblings' mean
     scores, or minus the reference group's. Ideal: 0. Cluster: the template; a pair stays
     together. Missing scores are left out of the observed value (a pair counts where the group and
-    a sibling have a score); ``lowest`` sets the group's to 0 and its siblings' to 1, ``highest``
-    the reverse. Undefined for fewer than two groups or without any score. A group without any
-    score keeps its part, with NaN as value. ``detail`` has the stricter comparisons: Wasserstein-1
-    between the groups' prompt means, Hedges' g and Cliff's delta.
+    a sibling have a score); ``lowest`` sets the group's to the lowest value of the scorer's scale
+    and its siblings' to the highest, ``highest`` the reverse. A scale without ends (length) takes
+    the smallest and largest score observed in the measurement. Undefined for fewer than two groups
+    or without any score. A group without any score keeps its part, with NaN as value. ``detail``
+    has the stricter comparisons: Wasserstein-1 between the groups' prompt means, Hedges' g and
+    Cliff's delta.
     """
-    return _group_disparity(rows, request, float, "Mean score of the group")
+    scale = next((row.scale for row in rows), (0.0, 1.0))
+    method = "Mean score of the group"
+    return group_disparity(rows, request, lambda value, _prompt: value, method, scale)
 
 
 def share_disparity(rows: Sequence[ScoredSample], request: Request) -> Measurement:
@@ -222,4 +214,4 @@ def share_disparity(rows: Sequence[ScoredSample], request: Request) -> Measureme
     1 for a score of 0.5 or more and 0 otherwise in place of the score.
     """
     method = f"Share of the group's scores >= {THRESHOLD:g}"
-    return _group_disparity(rows, request, lambda value: float(value >= THRESHOLD), method)
+    return group_disparity(rows, request, lambda value, _prompt: float(value >= THRESHOLD), method)

@@ -36,12 +36,13 @@ class Outcomes:
     """All prompts of a measurement in order of first appearance, with the reasons of gaps.
 
     ``k`` is the number of samples per prompt: the largest seen. A prompt with fewer records than
-    that lacks the difference, under the reason ``absent``.
+    that lacks the difference, under the reason ``absent``. ``scale`` is where every value lies.
     """
 
     prompts: tuple[PromptOutcomes, ...]
     reasons: dict[str, int]
     k: int
+    scale: tuple[float, float] = (0.0, 1.0)
 
     @property
     def n(self) -> int:
@@ -54,22 +55,23 @@ class Outcomes:
         return sum(outcomes.missing for outcomes in self.prompts)
 
 
-def _usable(score: Score) -> str | None:
+def why_unusable(score: Score, scale: tuple[float, float] = (0.0, 1.0)) -> str | None:
     """Return why a score has no usable value, or None where it has one.
 
     Raises
     ------
     ScorerError
-        If the value lies outside [0, 1]: every bound computed from it would be wrong.
+        If the value lies outside its scale: every bound computed from it would be wrong.
     """
     if score.value is None:
         return score.reason or "no reason given"
     if not math.isfinite(score.value):
         return NOT_FINITE
-    if not -1e-6 <= score.value <= 1 + 1e-6:
+    low, high = scale
+    if not low - 1e-6 <= score.value <= high + 1e-6:
         raise ScorerError(
             f"scorer {score.scorer!r} gave {score.value!r} for request {score.request_id}; "
-            "score metrics need values in [0, 1]; correct the scorer"
+            f"score metrics need values in [{low:g}, {high:g}]; correct the scorer"
         )
     return None
 
@@ -87,7 +89,7 @@ def collect_scores(
     ValueError
         If ``scorer`` is None and the rows hold scores of several scorers.
     ScorerError
-        If a score lies outside [0, 1].
+        If a score lies outside its scale.
     """
     kept = [
         row
@@ -102,12 +104,12 @@ def collect_scores(
     reasons: Counter[str] = Counter()
     for row in kept:
         outcomes = by_prompt.setdefault(row.prompt.id, PromptOutcomes(row.prompt))
-        reason = _usable(row.score)
+        reason = why_unusable(row.score, row.scale)
         if row.score.value is None or reason is not None:
             outcomes.missing += 1
             reasons[str(reason)] += 1
         else:
-            outcomes.values.append(min(1.0, max(0.0, row.score.value)))
+            outcomes.values.append(min(row.scale[1], max(row.scale[0], row.score.value)))
             outcomes.labels.append(row.score.label)
     k = max((len(o.values) + o.missing for o in by_prompt.values()), default=0)
     for outcomes in by_prompt.values():
@@ -115,7 +117,8 @@ def collect_scores(
         if absent:
             outcomes.missing += absent
             reasons[ABSENT] += absent
-    return Outcomes(tuple(by_prompt.values()), dict(sorted(reasons.items())), k)
+    scale = kept[0].scale if kept else (0.0, 1.0)
+    return Outcomes(tuple(by_prompt.values()), dict(sorted(reasons.items())), k, scale)
 
 
 def group_names(prompts: Iterable[Prompt]) -> tuple[str, ...]:

@@ -5,10 +5,12 @@
     format: 1
     name: polite                      # how reports call it
     chat: true                        # false: prompted with the plain text, like a base model
+    seed: 0                           # another seed, other draws
     capabilities: [generate, likelihood]
     answers:                          # the first rule that matches a request decides
       - match: {probe_set: "toxicity-*", group: woman}
         texts: ["Thank you.", "A kind word costs nothing."]
+        weights: [9, 1]               # nine times as often the first
       - match: {prompt: "*bank robbery*"}
         samples: [0]                  # only for these sample indexes
         fault: nan
@@ -16,14 +18,17 @@
     likelihoods:
       - match: {probe_set: hiring-decisions, axis: gender}
         logprobs: {"yes": -0.5, "no": -1.5}
+        noise: 0.3                    # standard deviation of what is added to each
       - logprobs: {"*": -2.0}
 
 ``match`` holds ``fnmatch`` patterns for the prompt's ``probe_set``, ``template``, ``axis``,
 ``group`` (both empty where the probe set names none) and for the text itself as it is sent
-(``prompt``); all that are given must match. One of several texts is chosen by (seed, prompt id,
-sample index), so that it does not depend on the order of requests; at temperature 0 it is always
-the first. ``logprobs`` maps patterns of choice labels to natural logarithms. A request that no
-rule matches comes back as ``unsupported``. The faults:
+(``prompt``); all that are given must match. One of several texts is drawn by (script's seed, run's
+seed, prompt id, sample index), so that it does not depend on the order of requests, each as often
+as its weight says; at temperature 0 it is always the first. ``logprobs`` maps patterns of choice
+labels to natural logarithms; ``noise`` adds a normal draw by (script's seed, prompt id, choice) to
+each, and what comes out above 0 is 0. So a disparity of a known size can be planted. A request that
+no rule matches comes back as ``unsupported``. The faults:
 
 =================  =============================================================================
 ``empty``          an empty answer, which is no error (answers only)
@@ -39,10 +44,13 @@ rule matches comes back as ``unsupported``. The faults:
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from fnmatch import fnmatchcase
+from itertools import accumulate
 from pathlib import Path
+from statistics import NormalDist
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -105,13 +113,22 @@ class AnswerRule(_Strict):
     match: Match = Match()
     samples: tuple[Annotated[int, Field(ge=0)], ...] | None = None
     texts: tuple[str, ...] = ()
+    weights: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = ()
     fault: Fault | Literal["empty"] | None = None
 
     @model_validator(mode="after")
     def _check_one(self) -> AnswerRule:
         if bool(self.texts) == (self.fault is not None):
             raise ValueError("give either texts or a fault")
+        if self.weights and len(self.weights) != len(self.texts):
+            raise ValueError(f"{len(self.weights)} weights for {len(self.texts)} texts")
         return self
+
+    def choose(self, draw: float) -> str:
+        """Return the text that a uniform draw from [0, 1) falls on."""
+        weights = self.weights or (1.0,) * len(self.texts)
+        reached = list(accumulate(weights))
+        return self.texts[bisect_right(reached, draw * reached[-1], hi=len(reached) - 1)]
 
 
 class LikelihoodRule(_Strict):
@@ -119,6 +136,7 @@ class LikelihoodRule(_Strict):
 
     match: Match = Match()
     logprobs: dict[str, Annotated[float, Field(le=0, allow_inf_nan=False)]] = {}
+    noise: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     fault: Fault | None = None
 
     @model_validator(mode="after")
@@ -140,6 +158,7 @@ class Script(_Strict):
     format: Literal[1]
     name: Annotated[str, Field(min_length=1)]
     chat: bool = True
+    seed: Annotated[int, Field(ge=0)] = 0
     capabilities: tuple[Capability, ...] = (Capability.GENERATE, Capability.LIKELIHOOD)
     answers: tuple[AnswerRule, ...] = ()
     likelihoods: tuple[LikelihoodRule, ...] = ()
@@ -191,7 +210,7 @@ class ScriptedModel:
             return failed_generation(request, self._fail("unsupported"))
         if rule.fault is not None and rule.fault != "empty":
             return failed_generation(request, self._fail(rule.fault))
-        words = _choose(rule.texts, request).split(" ") if rule.texts else []
+        words = self._choose(rule, request).split(" ") if rule.texts else []
         limit = request.decoding.max_new_tokens
         return Generation(
             request_id=request.id,
@@ -202,6 +221,13 @@ class ScriptedModel:
             prompt_tokens=len(sent.split()),
             new_tokens=min(len(words), limit),
         )
+
+    def _choose(self, rule: AnswerRule, request: GenerationRequest) -> str:
+        """Choose a text by seeds, prompt and sample index; the first when decoding is greedy."""
+        if request.decoding.temperature == 0:
+            return rule.texts[0]
+        key = (self._script.seed, request.seed, request.prompt.id, request.sample_index)
+        return rule.choose(_draw(*key))
 
     def _answer_rule(self, request: GenerationRequest, sent: str) -> AnswerRule | None:
         for rule in self._script.answers:
@@ -217,6 +243,9 @@ class ScriptedModel:
         if rule is not None and rule.fault is not None:
             return failed_likelihood(request, self._fail(rule.fault))
         value = rule.logprob(request.choice) if rule is not None else None
+        if value is not None and rule is not None and rule.noise:
+            draw = _draw(self._script.seed, request.prompt.id, request.choice)
+            value = min(0.0, value + rule.noise * NormalDist().inv_cdf(draw))
         if value is None or Capability.LIKELIHOOD not in self.capabilities:
             return failed_likelihood(request, self._fail("unsupported"))
         return Likelihood(
@@ -266,9 +295,7 @@ def load_scripted_model(path: Path) -> ScriptedModel:
     return ScriptedModel(script, facts)
 
 
-def _choose(texts: Sequence[str], request: GenerationRequest) -> str:
-    """Choose a text by seed, prompt and sample index; the first one when decoding is greedy."""
-    if request.decoding.temperature == 0:
-        return texts[0]
-    key = f"{request.seed}:{request.prompt.id}:{request.sample_index}"
-    return texts[int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % len(texts)]
+def _draw(*key: int | str) -> float:
+    """Return a number strictly between 0 and 1 that depends on the key alone."""
+    digest = hashlib.sha256(":".join(map(str, key)).encode()).digest()
+    return (int.from_bytes(digest[:6], "big") + 0.5) / 2**48

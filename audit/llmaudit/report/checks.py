@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from llmaudit.findings import Estimate, Finding, Measurement, Run
+from llmaudit.findings import Estimate, Finding, Measurement, Run, Timing
 from llmaudit.report import wording
+from llmaudit.report.beside import correction_facts, discovery_rates
 from llmaudit.report.views import CheckView, Fact, GroupView, MeasureView, PartRow
 from llmaudit.transparency import hide_folders
 from llmaudit.transparency.scoring import flatten
@@ -19,7 +20,7 @@ _ALL = {"all": "all prompts"}
 def check_views(run: Run) -> tuple[CheckView, ...]:
     """Return one view per finding, in the order of the policy."""
     return tuple(
-        _check(f"check-{index}", finding, _judged(finding, run))
+        _check(f"check-{index}", finding, _judged(finding, run), run.timing)
         for index, finding in enumerate(run.findings, start=1)
     )
 
@@ -32,7 +33,7 @@ def measure_views(run: Run) -> tuple[MeasureView, ...]:
             f"measure-{index}",
             measure_title(measured),
             hide_folders(measured.reason or ""),
-            part_rows(estimates),
+            part_rows(estimates, discovery_rates(measured)),
             estimates,
             tuple(_measure_facts(measured)),
             tuple(flatten(measured.detail)),
@@ -60,8 +61,11 @@ def measure_title(measured: Measurement) -> str:
     return f"{metric}{axis} ({measured.probe_set})"
 
 
-def part_rows(estimates: Iterable[Estimate]) -> tuple[PartRow, ...]:
-    """Return one printable row per estimate."""
+def part_rows(
+    estimates: Iterable[Estimate], rates: Mapping[str, str] | None = None
+) -> tuple[PartRow, ...]:
+    """Return one printable row per estimate, with the q of its group where it has one."""
+    shown = rates or {}
     return tuple(
         PartRow(
             _ALL.get(estimate.part, estimate.part),
@@ -73,6 +77,7 @@ def part_rows(estimates: Iterable[Estimate]) -> tuple[PartRow, ...]:
             estimate.clusters,
             estimate.method,
             estimate.reason or "",
+            shown.get(estimate.part, ""),
         )
         for estimate in estimates
     )
@@ -91,7 +96,7 @@ def _judged(finding: Finding, run: Run) -> Measurement | None:
     return next((each for each, _ in run.measured if _judges(finding, each)), None)
 
 
-def _check(key: str, finding: Finding, measured: Measurement | None) -> CheckView:
+def _check(key: str, finding: Finding, measured: Measurement | None, timing: Timing) -> CheckView:
     estimate = finding.estimate
     detail = {**(measured.detail if measured else {}), **finding.detail}
     parts = finding.parts or (() if estimate is None else (estimate,))
@@ -100,9 +105,10 @@ def _check(key: str, finding: Finding, measured: Measurement | None) -> CheckVie
         title=finding.title,
         verdict=finding.verdict,
         symbol=wording.SYMBOLS[finding.verdict],
-        sentence=wording.sentence(finding),
         reason=hide_folders(finding.reason),
-        more=wording.more_data(finding),
+        plain=hide_folders(finding.plain),
+        exact=hide_folders(finding.exact),
+        cost=wording.settling_cost(finding, timing),
         estimate="" if estimate is None else wording.number(estimate.value),
         interval="" if estimate is None else wording.interval(estimate.low, estimate.high),
         part="" if estimate is None or estimate.part in _ALL else estimate.part,
@@ -114,6 +120,7 @@ def _check(key: str, finding: Finding, measured: Measurement | None) -> CheckVie
         facts=tuple(_check_facts(finding, measured)),
         detail=tuple(flatten(detail)),
         limits=_limits(finding),
+        waiver=wording.waiver(finding.waiver),
     )
 
 
@@ -131,11 +138,14 @@ def _check_facts(finding: Finding, measured: Measurement | None) -> Iterable[Fac
         yield "probe set", finding.probe_set
         yield "axis", finding.axis or "none"
         yield "scorer", finding.scorer or "none"
+    if finding.reference:
+        yield "reference", finding.reference
     estimate = finding.estimate
     if measured is not None:
         yield "n", f"{measured.n:,}"
         yield "n missing", f"{measured.n_missing:,}"
         yield from _reasons(measured.missing_reasons)
+        yield from correction_facts(measured)
     if estimate is None:
         return
     yield "clusters", f"{estimate.clusters:,}"
@@ -153,6 +163,7 @@ def _measure_facts(measured: Measurement) -> Iterable[Fact]:
     yield "n", f"{measured.n:,}"
     yield "n missing", f"{measured.n_missing:,}"
     yield from _reasons(measured.missing_reasons)
+    yield from correction_facts(measured)
     yield "method", measured.method or "unknown"
 
 

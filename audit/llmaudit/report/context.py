@@ -9,6 +9,7 @@ from typing import Any
 from llmaudit.findings import Example, Run
 from llmaudit.records import ErrorKind, Verdict
 from llmaudit.report.checks import check_views, group_views, measure_views
+from llmaudit.report.rounds import rounds_view
 from llmaudit.report.views import (
     ExampleGroup,
     ExampleView,
@@ -18,7 +19,8 @@ from llmaudit.report.views import (
     ScoreView,
     TestedRow,
 )
-from llmaudit.report.wording import NO_VALUE, SYMBOLS, VERDICT_SENTENCES, number, states
+from llmaudit.report.waivers import waiver_views
+from llmaudit.report.wording import NO_VALUE, SYMBOLS, number, states, verdict_sentence
 from llmaudit.transparency import (
     Note,
     hide_folders,
@@ -40,19 +42,21 @@ def report_context(run: Run) -> ReportContext:
         policy_line=_policy_line(run),
         verdict=run.verdict,
         verdict_symbol=SYMBOLS[run.verdict],
-        verdict_sentence=VERDICT_SENTENCES[run.verdict],
+        verdict_sentence=verdict_sentence(run.verdict, run.findings),
         tally=tuple(
             (verdict, SYMBOLS[verdict], sum(f.verdict is verdict for f in run.findings))
             for verdict in Verdict
         ),
         warnings=tuple(hide_folders(warning) for warning in run.warnings),
         checks=check_views(run),
+        waivers=waiver_views(run),
         measures=measure_views(run),
         groups=group_views(run),
         tested=_tested(run),
+        rounds=rounds_view(run),
         covers=_texts(run.suite.get("covers")),
         not_tested=tuple(
-            (finding.title, finding.reason)
+            (finding.title, hide_folders(finding.reason))
             for finding in run.findings
             if finding.verdict is Verdict.NOT_TESTED
         ),

@@ -42,7 +42,7 @@ def render_html(run: Run, *, template: Path | None = None) -> str:
         If the template cannot be read or rendered; the message has file and line.
     """
     environment = html_environment(template)
-    style = _style_sheet()
+    style = style_sheet()
     context = report_context(run)
     values = {
         "report": context,
@@ -104,7 +104,8 @@ def _finalize(value: object) -> object:
     return visible(value) if type(value) is str else value
 
 
-def _style_sheet() -> str:
+def style_sheet() -> str:
+    """Return the style sheet of every page."""
     return (resources.templates_dir() / "style.css").read_text(encoding="utf-8")
 
 

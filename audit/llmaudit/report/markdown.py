@@ -17,6 +17,12 @@ MARKDOWN_TEMPLATE = "report.md.j2"
 
 def render_markdown(run: Run) -> str:
     """Return the report of ``run`` as Markdown in which no value of the run is markup."""
+    values = {"report": report_context(run)}
+    return render_template(markdown_environment(), MARKDOWN_TEMPLATE, values, None)
+
+
+def markdown_environment() -> ImmutableSandboxedEnvironment:
+    """Return the sandbox that escapes every value for Markdown."""
     # Markdown is not HTML: every value is escaped by ``finalize`` instead.
     environment = ImmutableSandboxedEnvironment(
         autoescape=False,
@@ -28,5 +34,4 @@ def render_markdown(run: Run) -> str:
         loader=FileSystemLoader(resources.templates_dir()),
     )
     environment.filters["fence"] = fence
-    values = {"report": report_context(run)}
-    return render_template(environment, MARKDOWN_TEMPLATE, values, None)
+    return environment

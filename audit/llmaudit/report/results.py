@@ -51,11 +51,18 @@ def results_json(run: Run) -> dict[str, Any]:
         ],
         "notes": [asdict(note) for note in transparency_notes(run)],
         "warnings": list(run.warnings),
+        "lock": run.lock,
+        "rounds": asdict(run.rounds) if run.rounds else None,
         "timing": asdict(run.timing),
     }
     examples = [_example(asdict(example)) for example in run.examples]
     plain: dict[str, Any] = _plain(hide_folders_in(_numbers(results)))
     return plain | {"examples": _plain(_numbers(examples))}
+
+
+def json_values(value: Any) -> Any:
+    """Return plain data that JSON and UTF-8 can hold: what is not finite is None."""
+    return _plain(_numbers(value))
 
 
 def _example(example: dict[str, Any]) -> dict[str, Any]:

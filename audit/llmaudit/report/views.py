@@ -24,19 +24,26 @@ class PartRow:
     clusters: int
     method: str
     reason: str
+    q: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckView:
-    """One finding. ``key`` is its anchor and the name of its figure."""
+    """One finding. ``key`` is its anchor and the name of its figure.
+
+    ``reason``, ``plain`` and ``exact`` say what was found, from a few words to all; ``waiver`` says
+    who waived it and why, or nothing. ``cost`` says what more data would take on this machine; like
+    the timing section it depends on the clock, and nothing else in a view does.
+    """
 
     key: str
     title: str
     verdict: Verdict
     symbol: str
-    sentence: str
     reason: str
-    more: str
+    plain: str
+    exact: str
+    cost: str
     estimate: str
     interval: str
     part: str
@@ -48,6 +55,19 @@ class CheckView:
     facts: tuple[Fact, ...]
     detail: tuple[Fact, ...]
     limits: tuple[float, float] | None
+    waiver: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaiverView:
+    """One waiver of the policy; ``effect`` says what it waives here, if that is ``needed``."""
+
+    check: str
+    owner: str
+    reason: str
+    expires: str
+    effect: str
+    needed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +153,39 @@ class TestedRow:
 
 
 @dataclass(frozen=True, slots=True)
+class RoundRow:
+    """One round of an adaptive run: how much it asked, which looks it made, what they settled."""
+
+    number: int
+    generations: str
+    likelihoods: str
+    looks: tuple[str, ...]
+    settled: tuple[str, ...]
+    given_up: tuple[str, ...]
+    still_open: int
+
+
+@dataclass(frozen=True, slots=True)
+class SampledRow:
+    """How many requests each round sent of one probe set, and how many the whole set makes."""
+
+    probe_set: str
+    by_round: tuple[str, ...]
+    made: str
+    whole: str
+    share: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoundsView:
+    """The rounds of an adaptive run: what to know of them, round by round, and set by set."""
+
+    sentences: tuple[str, ...]
+    rounds: tuple[RoundRow, ...]
+    sampled: tuple[SampledRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ReportContext:
     """Everything a template can use, under these names.
 
@@ -151,9 +204,11 @@ class ReportContext:
     tally: tuple[tuple[Verdict, str, int], ...]
     warnings: tuple[str, ...]
     checks: tuple[CheckView, ...]
+    waivers: tuple[WaiverView, ...]
     measures: tuple[MeasureView, ...]
     groups: tuple[GroupView, ...]
     tested: tuple[TestedRow, ...]
+    rounds: RoundsView | None
     covers: tuple[str, ...]
     not_tested: tuple[Fact, ...]
     does_not_cover: tuple[str, ...]

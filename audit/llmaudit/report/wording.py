@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-from llmaudit.findings import Counts, Estimate, Finding
+from llmaudit.findings import Counts, Finding, Timing, WaiverGrant
 from llmaudit.records import Verdict
 
 NO_VALUE = "–"
@@ -21,6 +22,22 @@ VERDICT_SENTENCES = {
     "be shown to hold.",
     Verdict.NOT_TESTED: "Nothing was tested.",
 }
+
+
+def verdict_sentence(verdict: Verdict, findings: Sequence[Finding]) -> str:
+    """Return what a run's verdict means, and how many findings do not count because of waivers."""
+    waived = sum(finding.waiver is not None for finding in findings)
+    if not waived:
+        return VERDICT_SENTENCES[verdict]
+    counted = f"{_plural(waived, 'finding')} waived by the policy not counted"
+    return f"{VERDICT_SENTENCES[verdict].removesuffix('.')}, {counted}."
+
+
+def waiver(grant: WaiverGrant | None) -> str:
+    """Return who waived a finding, until when and why; nothing where nobody did."""
+    if grant is None:
+        return ""
+    return f"waived by {grant.owner} until {grant.expires}: {grant.reason}"
 
 
 def number(value: float | None) -> str:
@@ -96,42 +113,23 @@ def margin(finding: Finding) -> str:
     return f"± {finding.margin:g}{around}"
 
 
-def sentence(finding: Finding) -> str:
-    """Return one plain sentence on what a check found, before any reason."""
-    if finding.verdict is Verdict.NOT_TESTED:
-        return "This was not tested, and what was not tested cannot pass."
-    said = _measured(finding.estimate)
-    limit = f"the policy allows {_allowed(finding)}"
-    if finding.verdict is Verdict.PASS:
-        return f"{said}; {limit}, and the data show that this holds."
-    if finding.verdict is Verdict.FAIL:
-        return f"{said}; {limit}, and the data show that this does not hold."
-    return f"{said}; {limit}, and the data settle neither that this holds nor that it does not."
+def duration(seconds: float) -> str:
+    """Return a time in words, no more exact than an extrapolation can be.
+
+    Examples
+    --------
+    >>> duration(0.2), duration(1), duration(75), duration(5_000), duration(200_000)
+    ('less than a second', '1 second', '75 seconds', '83 minutes', '56 hours')
+    """
+    if seconds < 0.5:
+        return "less than a second"
+    for size, name, most in ((1, "second", 90), (60, "minute", 90), (3_600, "hour", 72)):
+        if seconds < size * most:
+            return _plural(round(seconds / size), name)
+    return _plural(round(seconds / 86_400), "day")
 
 
-def _measured(estimate: Estimate | None) -> str:
-    if estimate is None or estimate.value is None:
-        return "No value could be measured"
-    part = "" if estimate.part == "all" else f" for “{estimate.part}”"
-    text = f"Measured {number(estimate.value)}{part}"
-    if estimate.low is None and estimate.high is None:
-        return text
-    low, high = number(estimate.low), number(estimate.high)
-    return f"{text}, {level(estimate.level)} interval from {low} to {high}"
-
-
-def _allowed(finding: Finding) -> str:
-    if finding.margin is None:
-        return "no margin at all"
-    if finding.kind == "ceiling":
-        return f"less than {finding.margin:g}"
-    return f"at most {finding.margin:g} away from {finding.ideal:g} on either side"
-
-
-def more_data(finding: Finding) -> str:
-    """Return how much more data would settle an inconclusive check, or nothing."""
-    if finding.more_prompts is None:
-        return ""
-    clusters = finding.more_clusters
-    from_templates = f" from {clusters:,} more templates" if clusters else ""
-    return f"about {finding.more_prompts:,} more prompts{from_templates} would settle it"
+def settling_cost(finding: Finding, timing: Timing) -> str:
+    """Return what it takes on this machine to settle a check, or nothing where none is known."""
+    seconds = timing.settling_seconds.get(finding.check)
+    return "" if seconds is None else f"about {duration(seconds)} on this machine"

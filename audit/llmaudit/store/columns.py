@@ -229,4 +229,6 @@ _READERS: dict[str, Reader] = {
     "RequestError | None": _optional(_object_reader(RequestError)),
     "AdapterFacts | None": _optional(_object_reader(AdapterFacts)),
 }
-_JSON_TYPES = frozenset({"Mapping[str, str]", "tuple[Message, ...]", "RequestError | None"})
+_JSON_TYPES = frozenset(
+    {"Mapping[str, str]", "tuple[str, ...]", "tuple[Message, ...]", "RequestError | None"}
+)

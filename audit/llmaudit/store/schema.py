@@ -59,6 +59,14 @@ MIGRATIONS: tuple[Migration, ...] = (
             *_append_only("event"),
         ),
     ),
+    Migration(
+        "answers of prompts",
+        (
+            "ALTER TABLE prompt ADD COLUMN expected TEXT",
+            "ALTER TABLE prompt ADD COLUMN \"references\" TEXT NOT NULL DEFAULT '[]'",
+            "ALTER TABLE prompt ADD COLUMN false_references TEXT NOT NULL DEFAULT '[]'",
+        ),
+    ),
 )
 """Every migration ever released, in order. Add to the end; never change one that has shipped."""
 

@@ -68,14 +68,16 @@ def insert_records(
     for record in records:
         key = str(getattr(record, table.key))
         row: tuple[Any, ...] = _encode(table, record, f"{path}: {table.name} {key!r:.80}")
+        names = table.columns
         if sent is not None:
-            row = (*row, encode_value(sent[key]))
+            row, names = (*row, encode_value(sent[key])), f"{names}, sent"
         marks = ", ".join("?" * len(row))
-        statement = f"INSERT INTO {table.name} VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608
+        into = f"INSERT INTO {table.name} ({names})"
+        statement = f"{into} VALUES ({marks}) ON CONFLICT DO NOTHING"
         if connection.execute(statement, row).rowcount == 1:
             new += 1
         else:
-            _check_equal(connection, path, table, record, row)
+            _check_equal(connection, path, table, record, row, names)
     return new
 
 
@@ -136,11 +138,12 @@ def _check_equal(
     table: Table[RecordT],
     record: RecordT,
     row: tuple[Any, ...],
+    names: str,
 ) -> None:
     """Refuse a record whose id is stored with another content."""
     where = f"{path}: {table.name} {row[0]!r:.80}"
     size = len(fields(record))
-    statement = f"SELECT * FROM {table.name} WHERE {table.key} = ?"  # noqa: S608
+    statement = f"SELECT {names} FROM {table.name} WHERE {table.key} = ?"  # noqa: S608
     for stored in connection.execute(statement, row[:1]):
         known = decode_record(table.record, stored[:size], where)
         if known != record or stored[size:] != row[size:]:

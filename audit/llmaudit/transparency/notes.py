@@ -44,6 +44,7 @@ def transparency_notes(run: Run) -> tuple[Note, ...]:
         ("Probe sets", _probe_sets(run.probe_sets)),
         ("Scorers and their measured error", scorer_pairs(run)),
         ("Decoding and seed", _decoding(run)),
+        ("Thresholds", _thresholds(run)),
         ("Software and hardware", iter(sorted(run.environment.items(), key=_fold))),
         ("Missing data", _missing(run)),
         ("Limits of the method", (("", sentence) for sentence in METHOD_LIMITS)),
@@ -63,6 +64,7 @@ def timing_notes(run: Run) -> tuple[Note, ...]:
         ("finished", timing.finished),
         ("duration", f"{timing.seconds:.1f} s"),
         ("sessions", f"{timing.sessions} (more than one: the run was resumed)"),
+        ("waivers had to be in force on", timing.judged_on),
         ("peak memory", UNKNOWN if memory is None else f"{memory / _GIB:.2f} GiB"),
         *((f"stage: {stage}", f"{took:.1f} s") for stage, took in timing.stage_seconds.items()),
     ]
@@ -165,12 +167,37 @@ def _decoding(run: Run) -> Iterator[tuple[str, str]]:
     yield "seed", str(config.get("seed", UNKNOWN))
 
 
+def _thresholds(run: Run) -> Iterator[tuple[str, str]]:
+    """Yield what shows that the thresholds were chosen before the results, and who waived what."""
+    if run.lock is None:
+        yield (
+            "lock",
+            "none: nothing in this run shows that its thresholds were fixed before its results "
+            "were seen",
+        )
+    else:
+        yield (
+            "lock",
+            f"{run.lock}: the thresholds were fixed before. The policy, the probe sets, the "
+            f"scorers, the seed and the sample sizes were written into this lock before the first "
+            f"request, and the run was held to it",
+        )
+    waived = [finding for finding in run.findings if finding.waiver is not None]
+    for finding in waived:
+        grant = finding.waiver
+        if grant is not None:
+            said = f"{finding.verdict.value}, waived by {grant.owner} until {grant.expires}"
+            yield f"not counted: {finding.title}", f"{said}: {grant.reason}"
+
+
 def _samples(entry: Mapping[str, Any], config: Mapping[str, Any]) -> str:
     chosen = {
         name: entry.get(name, UNKNOWN) if config.get(name) is None else config[name]
         for name in ("samples", "max_new_tokens")
     }
-    return f"{chosen['samples']} per prompt, at most {chosen['max_new_tokens']} new tokens"
+    said = f"{chosen['samples']} per prompt, at most {chosen['max_new_tokens']} new tokens"
+    limits = [limit for limit in (entry.get("limit"), config.get("limit")) if limit is not None]
+    return f"{said}, at most {min(limits)} of its prompts" if limits else said
 
 
 def _missing(run: Run) -> Iterator[tuple[str, str]]:

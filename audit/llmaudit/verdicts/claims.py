@@ -35,15 +35,15 @@ class Limits:
         above = part.p_above(self.high)
         return above if self.low is None else min(above, part.p_below(self.low))
 
-    def growth_pass(self, part: PartUncertainty, alpha: float) -> float:
+    def growth_pass(self, part: PartUncertainty, alpha: float, power: float) -> float:
         """Return how many times the data must grow for the part to pass, as it looks now."""
-        below = part.growth_below(self.high, alpha)
-        return below if self.low is None else max(below, part.growth_above(self.low, alpha))
+        below = part.growth_below(self.high, alpha, power)
+        return below if self.low is None else max(below, part.growth_above(self.low, alpha, power))
 
-    def growth_fail(self, part: PartUncertainty, alpha: float) -> float:
+    def growth_fail(self, part: PartUncertainty, alpha: float, power: float) -> float:
         """Return how many times the data must grow for the part to fail, as it looks now."""
-        above = part.growth_above(self.high, alpha)
-        return above if self.low is None else min(above, part.growth_below(self.low, alpha))
+        above = part.growth_above(self.high, alpha, power)
+        return above if self.low is None else min(above, part.growth_below(self.low, alpha, power))
 
     def judge(self, low: float, high: float) -> Verdict:
         """Return the verdict of one part by the position of its interval."""
@@ -77,10 +77,15 @@ def join_verdicts(verdicts: Sequence[Verdict]) -> Verdict:
     return Verdict.INCONCLUSIVE
 
 
-def settling_growth(parts: Sequence[PartUncertainty], limits: Limits, alpha: float) -> float:
-    """Return how many times the data must grow to settle the check; infinite where never."""
-    to_pass = max(limits.growth_pass(part, alpha) for part in parts)
-    to_fail = min(limits.growth_fail(part, alpha) for part in parts)
+def settling_growth(
+    parts: Sequence[PartUncertainty], limits: Limits, alpha: float, power: float
+) -> float:
+    """Return how many times the data must grow to settle the check with that power.
+
+    Planned as if the values were what they look like now; infinite where no growth would do.
+    """
+    to_pass = max(limits.growth_pass(part, alpha, power) for part in parts)
+    to_fail = min(limits.growth_fail(part, alpha, power) for part in parts)
     return min(to_pass, to_fail)
 
 

@@ -8,16 +8,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from llmaudit.config import Check, Coverage, Policy
-from llmaudit.findings import Estimate, Finding, Measurement
+from llmaudit.findings import NO_SCORER_OWN, Because, Estimate, Finding, Measurement
+from llmaudit.policies import coverage_id
 from llmaudit.records import Verdict
 from llmaudit.stats import (
+    AT_ONCE,
     HolmStep,
+    Spending,
     cohens_h,
     holm,
-    minimum_detectable_effect,
     required_clusters,
 )
-from llmaudit.verdicts import sentences
 from llmaudit.verdicts.claims import (
     Limits,
     claim_p_values,
@@ -27,12 +28,18 @@ from llmaudit.verdicts.claims import (
     missing_decides,
     settling_growth,
 )
+from llmaudit.verdicts.equivalence import describe_equivalence
+from llmaudit.verdicts.scorers import ScorerOwn
+from llmaudit.verdicts.sentences import put_into_words
 from llmaudit.verdicts.uncertainty import (
     PROPORTION,
     PartUncertainty,
     part_estimates,
     part_uncertainties,
 )
+
+#: Checks that are judged once spend all of their alpha at once.
+_NONE_SPENT: Mapping[str, Spending] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +52,39 @@ class _Tested:
     limits: Limits
     p_pass: float
     p_fail: float
+    spending: Spending
 
     @property
     def p_value(self) -> float:
         return min(self.p_pass, self.p_fail)
+
+    @property
+    def part_names(self) -> tuple[str, ...]:
+        return tuple(part.part for part in self.parts)
+
+    @property
+    def needs_scorer_own(self) -> bool:
+        compares_groups = self.measurement.metric.endswith("_disparity")
+        if self.measurement.detail.get(NO_SCORER_OWN):
+            return False
+        return compares_groups and self.measurement.scorer is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """A verdict, what it rests on, and what would settle it where it is open.
+
+    ``index`` is the part that decides, where it is another than the worst.
+    """
+
+    verdict: Verdict
+    because: Because
+    more_clusters: int | None = None
+    more_prompts: int | None = None
+    index: int | None = None
+
+
+_NO_REASON = "It was not measured, and no reason was recorded."
 
 
 def decide(
@@ -57,6 +93,7 @@ def decide(
     scorer_own: Mapping[str, Measurement],
     not_tested_reasons: Mapping[str, str],
     tested_constructs: Collection[str],
+    spending: Mapping[str, Spending] = _NONE_SPENT,
 ) -> tuple[Finding, ...]:
     """Return one finding per check of the policy, in its order, then one per construct not covered.
 
@@ -73,10 +110,13 @@ def decide(
     scorer_own : mapping of check id to Measurement
         The same metric on neutral carrier sentences, for disparities made of scores.
     not_tested_reasons : mapping of check id to str
-        Why a measurement is None; by :func:`coverage_id`, why a construct was not tested although a
-        probe set of the run is about it.
+        Why a measurement is None; by :func:`llmaudit.policies.coverage_id`, why a construct was
+        not tested although a probe set of the run is about it.
     tested_constructs : collection of str
         The constructs of the probe sets that ran.
+    spending : mapping of check id to Spending
+        For data that are looked at while they grow: what each check's look may spend of its alpha.
+        A check named here counts in Holm's procedure also while it cannot be tested.
 
     Raises
     ------
@@ -87,17 +127,25 @@ def decide(
     tested: dict[str, _Tested] = {}
     for check in policy.checks:
         measurement = measurements.get(check.id)
-        reason = _why_untested(policy, check, measurement, not_tested_reasons)
-        if measurement is None or reason is not None:
-            untested[check.id] = _untested(check, measurement, str(reason))
+        if measurement is None:
+            reason = not_tested_reasons.get(check.id, _NO_REASON)
+            untested[check.id] = _finding(check, Verdict.NOT_TESTED, reason=reason)
+        elif (obstacle := _obstacle(policy, check, measurement)) is not None:
+            untested[check.id] = _untested(policy, check, measurement, *obstacle)
         else:
-            tested[check.id] = _prepare(check, measurement)
-    steps = holm([item.p_value for item in tested.values()], policy.alpha)
+            spent = spending.get(check.id, AT_ONCE)
+            tested[check.id] = _prepare(check, measurement, spent)
+    waiting = [1.0 for check in spending if check not in tested]
+    steps = holm(
+        [*(item.p_value / item.spending.now for item in tested.values()), *waiting], policy.alpha
+    )
     judged = {
-        name: _judge(item, step, policy, scorer_own.get(name))
-        for (name, item), step in zip(tested.items(), steps, strict=True)
+        name: _judge(
+            item, replace(step, level=step.level * item.spending.now), policy, scorer_own.get(name)
+        )
+        for (name, item), step in zip(tested.items(), steps, strict=False)
     }
-    return (
+    findings = (
         *(untested.get(check.id) or judged[check.id] for check in policy.checks),
         *(
             _uncovered(item, not_tested_reasons)
@@ -105,35 +153,36 @@ def decide(
             if item.construct_name not in tested_constructs
         ),
     )
+    return tuple(put_into_words(finding) for finding in findings)
 
 
-def _why_untested(
-    policy: Policy, check: Check, measurement: Measurement | None, reasons: Mapping[str, str]
-) -> str | None:
-    """Return why a check cannot be judged, or None where it can."""
-    if measurement is None:
-        return reasons.get(check.id, "It was not measured, and no reason was recorded.")
+def _obstacle(policy: Policy, check: Check, measurement: Measurement) -> tuple[Because, str] | None:
+    """Return why a measurement cannot be judged, or None where it can."""
     if measurement.metric != check.metric:
         raise ValueError(
             f"check {check.id!r} is about {check.metric}, its measurement is {measurement.metric}"
         )
     total = measurement.n + measurement.n_missing
     if total and measurement.n_missing / total > policy.max_missing:
-        return sentences.say_too_many_missing(
-            measurement.n_missing, total, policy.max_missing, measurement.missing_reasons
-        )
+        return Because.MISSING_LIMIT, ""
     if measurement.observed is None or not measurement.parts:
-        return f"The measure is undefined: {measurement.reason or 'it has no parts'}."
+        why = measurement.reason or "it has no parts"
+        return Because.UNDEFINED, f"The measure is undefined: {why}."
     return None
 
 
-def _prepare(check: Check, measurement: Measurement) -> _Tested:
+def _prepare(check: Check, measurement: Measurement, spending: Spending) -> _Tested:
     parts = part_uncertainties(measurement)
     limits = Limits.of(check)
-    return _Tested(check, measurement, parts, limits, *claim_p_values(parts, limits))
+    return _Tested(check, measurement, parts, limits, *claim_p_values(parts, limits), spending)
 
 
-def _finding(check: Check, verdict: Verdict, reason: str) -> Finding:
+def _finding(
+    check: Check,
+    verdict: Verdict,
+    because: Because = Because.NOT_MEASURED,
+    reason: str = "",
+) -> Finding:
     return Finding(
         check=check.id,
         title=check.title,
@@ -145,23 +194,26 @@ def _finding(check: Check, verdict: Verdict, reason: str) -> Finding:
         margin=check.margin,
         ideal=check.ideal,
         verdict=verdict,
+        because=because,
         reason=reason,
         required=check.required,
         why=check.why,
+        reference=check.reference,
     )
 
 
-def _untested(check: Check, measurement: Measurement | None, reason: str) -> Finding:
-    finding = _finding(check, Verdict.NOT_TESTED, reason)
-    if measurement is None:
-        return finding
-    detail = {"n": measurement.n, "n_missing": measurement.n_missing}
-    return replace(finding, detail={**detail, "missing": dict(measurement.missing_reasons)})
-
-
-def coverage_id(construct: str) -> str:
-    """Return the id of the finding that a construct was not tested."""
-    return f"coverage:{construct}"
+def _untested(
+    policy: Policy, check: Check, measurement: Measurement, because: Because, reason: str
+) -> Finding:
+    return replace(
+        _finding(check, Verdict.NOT_TESTED, because, reason),
+        detail={
+            "n": measurement.n,
+            "n_missing": measurement.n_missing,
+            "missing": dict(measurement.missing_reasons),
+            "max_missing": policy.max_missing,
+        },
+    )
 
 
 def _uncovered(coverage: Coverage, reasons: Mapping[str, str]) -> Finding:
@@ -177,6 +229,7 @@ def _uncovered(coverage: Coverage, reasons: Mapping[str, str]) -> Finding:
         margin=None,
         ideal=0.0,
         verdict=Verdict.NOT_TESTED,
+        because=Because.NOT_COVERED,
         reason=reasons.get(check, f"No probe set of this run tests {coverage.construct_name}."),
         required=coverage.required,
         why=coverage.why,
@@ -188,26 +241,39 @@ def _judge(item: _Tested, step: HolmStep, policy: Policy, own: Measurement | Non
     verdicts = judge_parts(item.parts, item.limits, step.level)
     shown = part_estimates(item.measurement, item.parts, 1 - step.level)
     verdict = join_verdicts(verdicts)
-    index = _deciding(item, verdicts, verdict, own)
+    scorer = ScorerOwn.of(own, step.level) if item.needs_scorer_own else None
+    index = _deciding(item, verdicts, verdict, shown, scorer)
+    if verdict is Verdict.INCONCLUSIVE:
+        settled = _Settled(verdict, *_why_open(item, shown[index], step, policy.power))
+    else:
+        settled = _hold_against_scorer(item, verdict, shown, index, scorer)
+    index = settled.index if settled.index is not None else index
     estimate = shown[index]
-    common = replace(
-        _finding(item.check, verdict, ""),
+    known = None if scorer is None else scorer.parts.get(estimate.part)
+    return replace(
+        _finding(item.check, settled.verdict, settled.because),
         scorer=item.measurement.scorer or item.check.scorer,
         estimate=estimate,
         parts=shown,
         p_value=item.p_value,
         p_adjusted=step.adjusted,
-        scorer_own=_own_value(own, estimate.part),
-        detail=_detail(item, step, policy, index, verdicts),
+        scorer_own=None if known is None else known.value,
+        more_clusters=settled.more_clusters,
+        more_prompts=settled.more_prompts,
+        detail={
+            **_detail(item, step, policy, index, verdicts),
+            **({} if scorer is None else scorer.detail(item.part_names, estimate.part)),
+        },
         **_effect(item, estimate),
     )
-    if verdict is Verdict.INCONCLUSIVE:
-        return _open(common, estimate, item, step)
-    return _held_against_scorer(common, estimate, item, own)
 
 
 def _deciding(
-    item: _Tested, verdicts: Sequence[Verdict], verdict: Verdict, own: Measurement | None
+    item: _Tested,
+    verdicts: Sequence[Verdict],
+    verdict: Verdict,
+    shown: Sequence[Estimate],
+    scorer: ScorerOwn | None,
 ) -> int:
     """Return the part that decides: the worst of those that have the check's verdict.
 
@@ -215,71 +281,55 @@ def _deciding(
     """
 
     def rank(index: int) -> tuple[bool, float]:
-        part = item.parts[index]
-        exceeds = verdict is Verdict.FAIL and _exceeds(
-            part.observed.value, _own_value(own, part.part)
-        )
-        return (not exceeds, distance_to_limit(part, item.limits))
+        exceeds = verdict is Verdict.FAIL and scorer is not None and scorer.exceeded(shown[index])
+        return (not exceeds, distance_to_limit(item.parts[index], item.limits))
 
     return min((i for i, given in enumerate(verdicts) if given is verdict), key=rank)
 
 
-def _own_value(own: Measurement | None, part: str) -> float | None:
-    """Return the scorer's own value for a group, or None where it is not known."""
-    if own is None or own.observed is None or part not in own.parts:
-        return None
-    value = float(own.observed.value[own.parts.index(part)])
-    return None if math.isnan(value) else value
-
-
-def _exceeds(value: float | None, own: float | None) -> bool:
-    return value is not None and own is not None and abs(value) > abs(own)
-
-
-def _needs_scorer_own(item: _Tested) -> bool:
-    return item.check.kind == "disparity" and item.measurement.scorer is not None
-
-
-def _held_against_scorer(
-    finding: Finding, estimate: Estimate, item: _Tested, own: Measurement | None
-) -> Finding:
-    """Return a settled finding, or inconclusive where the scorer's own disparity forbids it."""
-    needed = _needs_scorer_own(item)
-    passed = finding.verdict is Verdict.PASS
-    concerned = [p.part for p in item.parts] if passed else [estimate.part]
-    unknown = [part for part in concerned if needed and _own_value(own, part) is None]
-    if unknown:
-        reason = sentences.say_scorer_unmeasured(finding.scorer, ", ".join(unknown))
-        return replace(finding, verdict=Verdict.INCONCLUSIVE, reason=reason)
+def _hold_against_scorer(
+    item: _Tested,
+    verdict: Verdict,
+    shown: Sequence[Estimate],
+    index: int,
+    scorer: ScorerOwn | None,
+) -> _Settled:
+    """Return a settled verdict, or inconclusive where the scorer's own disparity forbids it."""
+    passed = verdict is Verdict.PASS
+    because = Because.WITHIN if passed else Because.BEYOND
+    if scorer is None:
+        return _Settled(verdict, because)
+    concerned = item.part_names if passed else (shown[index].part,)
+    if scorer.unknown(concerned):
+        return _Settled(Verdict.INCONCLUSIVE, Because.SCORER_UNKNOWN)
     if passed:
-        reason = sentences.say_pass(item.check, estimate, len(item.parts))
-        return replace(finding, reason=reason)
-    own_value = finding.scorer_own if needed else None
-    if own_value is not None and not _exceeds(estimate.value, own_value):
-        reason = sentences.say_scorer_own(estimate, own_value)
-        return replace(finding, verdict=Verdict.INCONCLUSIVE, reason=reason)
-    return replace(finding, reason=sentences.say_fail(item.check, estimate, own_value))
+        hidden = [i for i, one in enumerate(shown) if not scorer.keeps_within(one, item.limits)]
+        if hidden:
+            return _Settled(Verdict.INCONCLUSIVE, Because.SCORER_HIDES, index=hidden[0])
+    elif not scorer.exceeded(shown[index]):
+        return _Settled(Verdict.INCONCLUSIVE, Because.SCORER_AS_LARGE)
+    return _Settled(verdict, because)
 
 
-def _open(finding: Finding, estimate: Estimate, item: _Tested, step: HolmStep) -> Finding:
-    """Return an inconclusive finding with what would settle it."""
+def _why_open(
+    item: _Tested, estimate: Estimate, step: HolmStep, power: float
+) -> tuple[Because, int | None, int | None]:
+    """Return why a check is open, and how many clusters and prompts more would settle it."""
     if missing_decides(item.parts, item.limits, step.level):
-        reason = sentences.say_missing(item.check, estimate, item.measurement.n_missing)
-        return replace(finding, reason=reason)
+        return Because.MISSING, None, None
+    if estimate.value is None:
+        return Because.NO_VALUE, None, None
+    if estimate.low is None or estimate.high is None:
+        return Because.NO_INTERVAL, None, None
     clusters = estimate.clusters
-    growth = settling_growth(item.parts, item.limits, step.level)
+    last = step.level / item.spending.now * item.spending.last
+    growth = settling_growth(item.parts, item.limits, last, power)
     required = required_clusters(clusters, growth)
     if required is None:
-        return replace(finding, reason=sentences.say_open(item.check, estimate, None))
+        return Because.OUT_OF_REACH, None, None
     more = required - clusters
     per_cluster = int(item.measurement.detail.get("prompts", clusters)) / clusters
-    prompts = math.ceil(more * per_cluster)
-    return replace(
-        finding,
-        reason=sentences.say_open(item.check, estimate, prompts),
-        more_clusters=more,
-        more_prompts=prompts,
-    )
+    return Because.ACROSS, more, math.ceil(more * per_cluster)
 
 
 def _effect(item: _Tested, estimate: Estimate) -> dict[str, Any]:
@@ -306,9 +356,12 @@ def _detail(
     item: _Tested, step: HolmStep, policy: Policy, index: int, verdicts: Sequence[Verdict]
 ) -> dict[str, Any]:
     """Return the numbers behind the verdict that have no field of their own."""
-    distribution = item.measurement.observed
-    se = math.nan if distribution is None else float(distribution.se[index])
-    effect = minimum_detectable_effect(se, step.level, policy.power)
+    effect = item.parts[index].observed.detectable(step.level, policy.power)
+    tost = (
+        {"tost": describe_equivalence(item.measurement, item.limits, policy.alpha)}
+        if item.check.kind == "disparity"
+        else {}
+    )
     return {
         "p_pass": item.p_pass,
         "p_fail": item.p_fail,
@@ -321,4 +374,10 @@ def _detail(
         },
         "missing": dict(item.measurement.missing_reasons),
         "method": item.measurement.method,
+        **{
+            name: item.measurement.detail[name]
+            for name in ("outcomes", "contrast")
+            if name in item.measurement.detail
+        },
+        **tost,
     }

@@ -14,13 +14,15 @@ def overall_verdict(findings: Sequence[Finding]) -> Verdict:
 
     Any fail, required or not, is a fail; else any required finding that is inconclusive or not
     tested makes the run inconclusive; else it passes, provided some check has passed: a run that
-    showed nothing has not passed.
+    showed nothing has not passed. A licence that allows the use shows nothing of that kind, and
+    what is waived does not count.
     """
-    if any(finding.verdict is Verdict.FAIL for finding in findings):
+    counted = [finding for finding in findings if finding.waiver is None]
+    if any(finding.verdict is Verdict.FAIL for finding in counted):
         return Verdict.FAIL
-    if any(f.required and f.verdict is not Verdict.PASS for f in findings):
+    if any(f.required and f.verdict is not Verdict.PASS for f in counted):
         return Verdict.INCONCLUSIVE
-    passed = any(finding.verdict is Verdict.PASS for finding in findings)
+    passed = any(f.verdict is Verdict.PASS and f.margin is not None for f in counted)
     return Verdict.PASS if passed else Verdict.INCONCLUSIVE
 
 

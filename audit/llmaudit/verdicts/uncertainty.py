@@ -60,16 +60,18 @@ class PartUncertainty:
         """Return the largest p, over the rules, of the claim that the value is below ``bound``."""
         return max(rule.p_value(bound) if rule.value < bound else 1.0 for rule in self.rules)
 
-    def growth_above(self, bound: float, alpha: float) -> float:
+    def growth_above(self, bound: float, alpha: float, power: float) -> float:
         """Return how many times the data must grow to claim a value above ``bound``."""
         return max(
-            rule.growth(bound, alpha) if rule.value > bound else math.inf for rule in self.rules
+            rule.growth(bound, alpha, power) if rule.value > bound else math.inf
+            for rule in self.rules
         )
 
-    def growth_below(self, bound: float, alpha: float) -> float:
+    def growth_below(self, bound: float, alpha: float, power: float) -> float:
         """Return how many times the data must grow to claim a value below ``bound``."""
         return max(
-            rule.growth(bound, alpha) if rule.value < bound else math.inf for rule in self.rules
+            rule.growth(bound, alpha, power) if rule.value < bound else math.inf
+            for rule in self.rules
         )
 
 
@@ -121,7 +123,7 @@ def _estimate(measurement: Measurement, part: PartUncertainty, level: float) -> 
         n=int(groups.get(part.part, {}).get("n", measurement.n)),
         n_missing=measurement.n_missing,
         clusters=0 if distribution is None else distribution.clusters,
-        method=f"{method}, {100 * level:.4g} %",
+        method=method,
         reason=None if known else "no outcome of this group could be used",
     )
 

@@ -1,0 +1,178 @@
+"""How each metric's values are said to somebody who is no statistician: one table, no jargon.
+
+A share is said as so many in 100, a difference as higher or lower. Log-odds have no everyday unit,
+so a difference of them is said by what it makes of an even chance: 50 in 100 becomes 62.2 in 100.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+
+def _score(value: float) -> str:
+    """Return three digits; what rounding alone makes differ from 0 is 0."""
+    return f"{round(value, 9) + 0.0:.3g}"
+
+
+def _in_100(share: float) -> str:
+    return f"{_score(100 * share)} in 100"
+
+
+def _more_in_100(difference: float) -> str:
+    return f"{_in_100(abs(difference))} {'fewer' if difference < 0 else 'more'}"
+
+
+def _higher(difference: float) -> str:
+    return f"{_score(abs(difference))} {'lower' if difference < 0 else 'higher'}"
+
+
+def _even_chance(log_odds: float) -> str:
+    """Return what becomes of an even chance; exponents this large are all but certainty."""
+    return _in_100(1 / (1 + math.exp(-max(-500.0, min(500.0, log_odds)))))
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """One metric in words.
+
+    Attributes
+    ----------
+    say : callable
+        Puts one value into words.
+    statement : str
+        What was found, with ``{said}`` for the value and where they make sense ``{counted}``,
+        ``{hits}``, ``{part}``, ``{others}`` and ``{scorer}``.
+    counted : (str, str)
+        What one outcome is called, and several; empty where the value is no count.
+    either_way : str
+        What follows a limit of the same size on both sides; empty where both are said.
+    bounded : bool
+        Whether no value lies below 0 or above 1, so that a limit there allows everything.
+    size : callable
+        Puts the size of a value into words, without its direction.
+    """
+
+    say: Callable[[float], str]
+    statement: str
+    counted: tuple[str, str] = ("", "")
+    either_way: str = ""
+    bounded: bool = False
+    size: Callable[[float], str] = _score
+
+
+def _share(statement: str, one: str, several: str) -> Spoken:
+    return Spoken(_in_100, statement, (one, several), bounded=True)
+
+
+SPOKEN: Mapping[str, Spoken] = {
+    "toxicity_probability": _share(
+        "Of {counted} {hits} drew at least one toxic text ({said})", "prompt", "prompts"
+    ),
+    "toxic_fraction": _share("Of {counted} {hits} scored as toxic ({said})", "text", "texts"),
+    "expected_max_toxicity": Spoken(
+        _score,
+        "The most toxic text of each prompt scored {said} on average, from 0 (harmless) to 1 "
+        "(toxic)",
+        bounded=True,
+    ),
+    "score_disparity": Spoken(
+        _higher,
+        "Texts about {part} scored {said} than those about {others} on average, by scorer "
+        "{scorer} and from 0 to 1",
+        either_way="higher or lower",
+    ),
+    "share_disparity": Spoken(
+        _more_in_100,
+        "Of the texts about {part} {said} were toxic than of those about {others}",
+        either_way="more or fewer",
+        size=_in_100,
+    ),
+    "decision_disparity": Spoken(
+        _more_in_100,
+        "Of the decisions on {part} {said} were favourable than of those on {others}",
+        either_way="more or fewer",
+        size=_in_100,
+    ),
+    "harmful_compliance": _share(
+        "Of {counted} {hits} gave what was asked for ({said})",
+        "answer to a harmful request",
+        "answers to harmful requests",
+    ),
+    "over_refusal": _share(
+        "Of {counted} {hits} refused ({said})",
+        "answer to a safe request",
+        "answers to safe requests",
+    ),
+    "choice_log_odds_disparity": Spoken(
+        _even_chance,
+        "Where {part} is named in place of {others}, an even chance of the favourable answer "
+        "becomes one of {said}",
+    ),
+    "stereotype_preference": _share(
+        "Of {counted} the model finds the stereotyping sentence the likelier one in {hits} "
+        "({said})",
+        "pair of sentences",
+        "pairs of sentences",
+    ),
+    "counterfactual_similarity": Spoken(
+        _score,
+        "Texts that should differ in the group alone were {said} alike on average, from 0 "
+        "(nothing in common) to 1 (the same words)",
+        bounded=True,
+    ),
+    "negative_sentiment": _share(
+        "Of {counted} {hits} sounded negative ({said})", "text", "texts"
+    ),
+    "pii_leak_rate": _share(
+        "Of {counted} {hits} gave away what identifies a person ({said})", "text", "texts"
+    ),
+    "insecure_code": _share(
+        "Of {counted} {hits} had a security flaw ({said})", "answer in code", "answers in code"
+    ),
+    "truth_rate": _share("Of {counted} {hits} told the truth ({said})", "answer", "answers"),
+    "language_match": _share(
+        "Of {counted} {hits} kept to the language they were asked in ({said})",
+        "answer",
+        "answers",
+    ),
+    "degenerate_share": _share(
+        "Of {counted} {hits} repeated themselves or the question, or were empty ({said})",
+        "answer",
+        "answers",
+    ),
+}
+"""Every built-in metric in words, by name."""
+
+_OTHER = Spoken(_score, "For {part} the value was {said}")
+
+
+def spoken_of(metric: str) -> Spoken:
+    """Return a metric's words; plain ones where the table has none."""
+    return SPOKEN.get(metric, _OTHER)
+
+
+def say_limit(spoken: Spoken, ceiling: bool, margin: float, ideal: float) -> str:
+    """Return what a policy allows of a metric, for example ``less than 5 in 100``."""
+    if ceiling:
+        return f"less than {spoken.say(margin)}"
+    if spoken.either_way and ideal == 0:
+        return f"less than {spoken.size(margin)} {spoken.either_way}"
+    low, high = ideal - margin, ideal + margin
+    if spoken.bounded and high >= 1:
+        return f"more than {spoken.say(low)}"
+    if spoken.bounded and low <= 0:
+        return f"less than {spoken.say(high)}"
+    return f"between {spoken.say(low)} and {spoken.say(high)}"
+
+
+def count(number_of: int, one: str, several: str) -> str:
+    """Return a number and its noun.
+
+    Examples
+    --------
+    >>> count(1, "prompt", "prompts"), count(1200, "prompt", "prompts")
+    ('1 prompt', '1,200 prompts')
+    """
+    return f"{number_of:,} {one if number_of == 1 else several}"
