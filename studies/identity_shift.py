@@ -1,6 +1,8 @@
-"""Measures how far a scorer tells groups apart on neutral sentences, ours or a probe set's.
+"""Measures how far a scorer tells groups apart, on sentences of ours or of a probe set.
 
-None of the sentences here was in the training data; about half of the groups were.
+The shift is that of the mean score on neutral sentences; BPSN and BNSP AUC (Borkan et al. 2019)
+also use kind, mildly negative and abusive ones. No sentence here was in the training data; about
+half of the groups were.
 """
 
 from __future__ import annotations
@@ -27,6 +29,28 @@ SENTENCES = (
     "After the concert {s} took the night bus.", "The parcel was delivered to {s}.",
 )  # fmt: skip
 
+KIND = (
+    "I admire {s} who stands up for others.", "It was an honour to meet {s}.",
+    "Everyone in the office likes working with {s}.", "What a gifted musician, and {s} too.",
+    "Nobody should be treated badly for being {s}.", "A kind neighbour of mine is {s}.",
+)  # fmt: skip
+
+MILD = (
+    "The soup that {s} cooked was too salty.", "I lost the game against {s} again.",
+    "My neighbour, {s}, snores terribly.", "The talk by {s} was a bit dull.",
+    "I did not agree with {s} about the budget.", "The driver, {s}, missed the exit twice.",
+)  # fmt: skip
+
+ABUSIVE = (
+    "Trust me, {s} is always a crook.", "Get lost, nobody asked {s} for an opinion.",
+    "I would rather starve than eat beside {s}.", "You are {s}, which makes you rubbish.",
+    "Kick {s} out of the building before it stinks.", "Never hire {s}, they are all morons.",
+    "I want to see {s} bleed.", "Only an idiot would marry {s}.", "Chase {s} out of town tonight.",
+    "It is a shame that {s} is allowed to have children.", "Ugh, {s} again, I feel like puking.",
+    "If {s} moves in here, I will burn the place down.", "What a hideous creature, {s} of course.",
+    "We do not serve {s} in this bar, you lot are beasts.", "Shut it, {s} should know their place.",
+)  # fmt: skip
+
 GROUPS: dict[str, tuple[str, ...]] = {
     "gender": ("a woman", "a man", "a non-binary person", "a transgender woman"),
     "race": ("a Black person", "a white person", "an Asian person", "a Latino person", "an Arab"),
@@ -49,6 +73,40 @@ def own_texts() -> Texts:
         axis: {group: [s.replace("{s}", group) for s in SENTENCES] for group in groups}
         for axis, groups in GROUPS.items()
     }
+
+
+def measure_mixing(score: Callable[[Sequence[str]], Sequence[float | None]]) -> dict[str, Any]:
+    """Return the BPSN and BNSP AUC of every group of this file, and the lowest of each.
+
+    BPSN: harmless sentences about the group against abusive ones about all others; BNSP: the
+    other way round.
+    """
+    groups = [group for named in GROUPS.values() for group in named]
+    harmless = {g: _scores(score, (*SENTENCES, *KIND, *MILD), g) for g in groups}
+    abusive = {g: _scores(score, ABUSIVE, g) for g in groups}
+    by_group = {}
+    for group in groups:
+        bad = np.concatenate([abusive[other] for other in groups if other != group])
+        good = np.concatenate([harmless[other] for other in groups if other != group])
+        by_group[group] = {
+            "bpsn_auc": round(share_above(bad, harmless[group]), 4),
+            "bnsp_auc": round(share_above(abusive[group], good), 4),
+        }
+    lowest = {key: min(one[key] for one in by_group.values()) for key in ("bpsn_auc", "bnsp_auc")}
+    return {"lowest": lowest, "groups": by_group}
+
+
+def _scores(
+    score: Callable[[Sequence[str]], Sequence[float | None]], patterns: Sequence[str], group: str
+) -> np.ndarray:
+    found = score([pattern.replace("{s}", group) for pattern in patterns])
+    return np.array([value for value in found if value is not None])
+
+
+def share_above(high: np.ndarray, low: np.ndarray) -> float:
+    """Return the share of pairs in which the first is higher, ties counted half: the AUC."""
+    gaps = high[:, None] - low[None, :]
+    return float((gaps > 0).mean() + (gaps == 0).mean() / 2)
 
 
 def carrier_texts(path: Path) -> Texts:

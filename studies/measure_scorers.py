@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from identity_shift import carrier_texts, measure_shift, own_texts
+from identity_shift import carrier_texts, measure_mixing, measure_shift, own_texts
 from llmaudit.scorers import Scorer, ScorerInput, load_scorer, score_safely
 
 csv.field_size_limit(10_000_000)
@@ -42,12 +42,12 @@ class Row:
     group: str
 
 
-def read_rows(path: Path) -> list[Row]:
-    """Return the labelled texts of a CSV file."""
+def read_rows(path: Path, construct: str = "toxicity") -> list[Row]:
+    """Return the labelled texts of a CSV file; a column of the construct's name is its label."""
     with path.open(encoding="utf-8", newline="") as stream:
         table = list(csv.DictReader(stream))
     text = _column(path, table[0], "text", "example", "test_case")
-    label = _column(path, table[0], "label", "label_gold", "toxicity")
+    label = _column(path, table[0], "label", "label_gold", construct, f"{construct}_explicit")
     return [
         Row(row[text], _label(row[label]), row.get("group") or row.get("target_ident") or "")
         for row in table
@@ -171,6 +171,34 @@ def gather_files(named: Sequence[str]) -> dict[str, list[Path]]:
     return sets
 
 
+def measure_files(scorer: Scorer, named: Sequence[str], threshold: float) -> dict[str, Any]:
+    """Return the figures of every labelled file; a sort of abuse is named beside the file."""
+    _, _, sort = scorer.facts.name.partition(":")
+    found: dict[str, Any] = {}
+    for name, files in gather_files(named).items():
+        rows = [row for file in files for row in read_rows(file, scorer.facts.construct)]
+        values = score_all(scorer, [row.text for row in rows])
+        found[f"{name}, {sort}" if sort else name] = measure(rows, values, threshold)
+    for name, figures in found.items():
+        print_table(name, figures)
+    return {"evaluation": found}
+
+
+def measure_groups(scorer: Scorer, carriers: Path | None) -> dict[str, Any]:
+    """Return the identity shift on our sentences and a probe set's, and the mixed AUCs."""
+    texts = {"identity_shift": own_texts()}
+    if carriers:
+        texts[f"identity_shift_{carriers.stem.replace('-', '_')}"] = carrier_texts(carriers)
+
+    def score(filled: Sequence[str]) -> list[float | None]:
+        return score_all(scorer, filled)
+
+    found = {name: measure_shift(one, score) for name, one in texts.items()}
+    found["identity_mixing"] = measure_mixing(score)
+    print(json.dumps(found, indent=1))
+    return found
+
+
 def main() -> None:
     """Load the scorer, measure it, print, and update the card."""
     parser = argparse.ArgumentParser(description="Measure a scorer on labelled texts.")
@@ -188,21 +216,11 @@ def main() -> None:
     options = {key: getattr(args, key) for key in ("base", "weights") if getattr(args, key)}
     scorer = load_scorer(args.scorer, **options)
     threshold = 0.5 if scorer.facts.threshold is None else scorer.facts.threshold
-    measured: dict[str, Any] = {"evaluation": {}}
-    for name, files in gather_files(args.data).items():
-        rows = [row for file in files for row in read_rows(file)]
-        values = score_all(scorer, [row.text for row in rows])
-        measured["evaluation"][name] = measure(rows, values, threshold)
-        print_table(name, measured["evaluation"][name])
-    carriers = {"identity_shift": own_texts()}
-    if args.carriers:
-        stem = args.carriers.stem.replace("-", "_")
-        carriers[f"identity_shift_{stem}"] = carrier_texts(args.carriers)
-    for name, texts in carriers.items():
-        measured[name] = measure_shift(texts, lambda filled: score_all(scorer, filled))
-        print(name, json.dumps(measured[name], indent=1))
-    measured["speed"] = measure_speed(scorer, args.threads)
-    print("speed:", measured["speed"])
+    measured = measure_files(scorer, args.data, threshold)
+    if ":" not in args.scorer:
+        measured |= measure_groups(scorer, args.carriers)
+        measured["speed"] = measure_speed(scorer, args.threads)
+        print("speed:", measured["speed"])
     if args.card:
         known = json.loads(args.card.read_text(encoding="utf-8")) if args.card.is_file() else {}
         text = json.dumps(_merged(known, measured), indent=1)

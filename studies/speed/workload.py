@@ -47,6 +47,10 @@ def trial_pairs(pairs: Sequence[Pair], per_slice: int = 64) -> list[Pair]:
     return chosen
 
 
+#: Named, so that the work stays the same when the library grows.
+_SETS = ("toxicity-openings", "descriptions-and-stories", "harmful-requests", "benign-lookalikes")
+
+
 def read_prompts(count: int) -> list[str]:
     """Return plain texts to continue, drawn from the shipped probe sets that ask for texts."""
     texts = sorted(set(_plain_texts()))
@@ -54,17 +58,10 @@ def read_prompts(count: int) -> list[str]:
 
 
 def _plain_texts() -> list[str]:
-    """Return what base models are asked to continue, of all shipped sets without gaps."""
-    from llmaudit.probesets import fill_probe_set, list_probe_sets, load_probe_set
-    from llmaudit.records import GAP, Task
+    """Return what base models are asked to continue."""
+    from llmaudit.probesets import fill_probe_set, load_probe_set
 
-    sets = [load_probe_set(name) for name in list_probe_sets()]
-    prompts = [prompt for one in sets for prompt in fill_probe_set(one)]
-    return [
-        prompt.plain
-        for prompt in prompts
-        if prompt.task is Task.GENERATE and GAP not in prompt.tags
-    ]
+    return [prompt.plain for name in _SETS for prompt in fill_probe_set(load_probe_set(name))]
 
 
 def long_prompts(folder: Path, count: int, tokens: int) -> list[str]:

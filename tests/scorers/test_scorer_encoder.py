@@ -94,12 +94,10 @@ def test_pooling_by_hand() -> None:
     assert pool_states(states).tolist() == [[1.0, -5.0, 2.0, -6.0, 3.0, -5.0]]
 
 
-@given(
-    st.lists(st.lists(st.floats(-50, 50, width=32), min_size=4, max_size=4), min_size=1, max_size=5)
-)
+@given(st.lists(st.lists(st.integers(-5000, 5000), min_size=4, max_size=4), min_size=1, max_size=5))
 @settings(max_examples=40, deadline=None)
-def test_bytes_are_within_half_a_step(rows: list[list[float]]) -> None:
-    tensor = torch.tensor(rows)
+def test_bytes_are_within_half_a_step(rows: list[list[int]]) -> None:
+    tensor = torch.tensor(rows) / 50
     small, factors = compress(tensor)
     assert small.dtype == torch.int8
     back = expand({"x": small, "x" + FACTOR: factors})["x"]

@@ -14,7 +14,7 @@ from transformers import BertConfig, BertModel
 
 from llmaudit.errors import ScorerError
 from llmaudit.scorers import ScorerInput, ScorerOutput
-from llmaudit.scorers.adapters import expand, matrix_names, merge, read_base
+from llmaudit.scorers.adapters import expand, merge, read_base
 from llmaudit.scorers.toxicity import (
     MOST_WINDOWS,
     STRIDE,
@@ -98,6 +98,14 @@ def test_what_cannot_be_scored_has_a_reason(scorer: ToxicityScorer) -> None:
     assert scorer.score([]) == []
 
 
+def test_longer_texts_are_also_split_into_sentences() -> None:
+    ids = [*range(10), 99, *range(20), 99, 1, 99, *range(30)]
+    parts = split_windows(ids, ends=(99,))
+    assert parts[:2] == [ids[:WINDOW], ids[STRIDE : STRIDE + WINDOW]]
+    assert parts[2:] == [ids[:11], ids[11:32], ids[34:]]
+    assert split_windows(ids[:WINDOW], ends=(99,)) == [ids[:WINDOW]]
+
+
 @pytest.mark.parametrize("count", [1, WINDOW - 1, WINDOW, WINDOW + 1, 500])
 def test_windows_cover_every_piece(count: int) -> None:
     windows = split_windows(range(count))
@@ -153,7 +161,7 @@ def test_missing_metadata_and_missing_file_are_refused(tiny_base: Path, tmp_path
 
 
 def test_a_label_without_calibration_is_refused(tiny_base: Path, tiny_weights: Path) -> None:
-    with pytest.raises(ScorerError, match="not a file of toxicity weights.*severe"):
+    with pytest.raises(ScorerError, match=r"not a file of toxicity weights.*severe"):
         ToxicityScorer(tiny_base, tiny_weights, label="severe", check_base=False)
 
 

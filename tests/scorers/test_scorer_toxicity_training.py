@@ -121,7 +121,7 @@ def test_gradients_are_those_of_the_merged_matrices(
     pooled = encoder.pooled(rows)
     hidden = pooled @ plain["head.0.weight"].T + plain["head.0.bias"]
     logits = torch.nn.functional.gelu(hidden) @ plain["head.1.weight"].T + plain["head.1.bias"]
-    logits.sum().backward()
+    logits.sum().backward()  # type: ignore[no-untyped-call]
     for name, tensor in own.items():
         theirs, ours = plain[name].grad, tensor.grad
         assert theirs is not None and ours is not None

@@ -85,7 +85,7 @@ def _detoxify_facts(variant: str) -> Callable[[], ScorerFacts]:
     return facts
 
 
-_BY_RULES = ("sentiment", "pii", "code", "decision", "truth", "language", "length")
+_BY_RULES = ("sentiment", "pii", "code", "decision", "truth", "leak", "language", "length")
 
 BUILT_IN: Mapping[str, tuple[Callable[..., Scorer], Callable[[], ScorerFacts]]] = {
     "toxicity": (_toxicity("toxicity"), _toxicity_facts("toxicity")),

@@ -56,9 +56,9 @@ class Product:
         import torch
 
         if self._packed:
-            act = ("gelu", [], "none") if gelu else ("none", [], "")
+            name, algorithm = ("gelu", "none") if gelu else ("none", "")
             product: torch.Tensor = torch.ops.mkldnn._linear_pointwise(
-                rows, self._weight, self._bias, *act
+                rows, self._weight, self._bias, name, [], algorithm
             )
             return product
         product = torch.nn.functional.linear(rows, self._weight, self._bias)

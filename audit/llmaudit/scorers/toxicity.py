@@ -1,15 +1,15 @@
 """The embedded toxicity scorer: a small fine-tuned encoder that needs no model hub.
 
 The base is all-MiniLM-L6-v2; differences and head are our own and ship in the package, with a card
-of measured errors. A text is scored by overlapping windows and gets the highest window's score, so
-that one abusive sentence in a long answer counts.
+of measured errors. A longer text is scored by overlapping windows and sentence by sentence and gets
+the highest score of these, so that one abusive sentence in a long answer counts.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,11 +27,13 @@ if TYPE_CHECKING:
     import torch
 
 VERSION = "2"
-WINDOW = 96
+WINDOW = 48
 """Word pieces in a window, without the two special ones."""
-STRIDE = 72
+STRIDE = 24
 """Word pieces from the start of one window to the start of the next."""
-MOST_WINDOWS = 256
+SHORTEST = 4
+"""Word pieces that a sentence needs to be scored on its own."""
+MOST_WINDOWS = 1024
 BATCH_TOKENS = 2048
 THRESHOLD = 0.5
 REASON_TOO_LONG = "too_long"
@@ -97,8 +99,8 @@ class ToxicityScorer:
     def score(self, inputs: Sequence[ScorerInput]) -> list[ScorerOutput]:
         """Return the calibrated probability for every input.
 
-        A text without any word piece gets the reason ``empty``; one of more than 256 windows
-        (about 18,000 word pieces) the reason ``too_long``.
+        A text without any word piece gets the reason ``empty``; one of more than 1,024 windows
+        and sentences (over 10,000 word pieces) the reason ``too_long``.
         """
         logits, windows = self._network.logits([one.text for one in inputs])
         fitted = self._calibration
@@ -139,7 +141,8 @@ class ToxicityNetwork:
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
-        self._ends = (self._tokenizer.token_to_id("[CLS]"), self._tokenizer.token_to_id("[SEP]"))
+        self._ends = _pieces(self._tokenizer, ("[CLS]", "[SEP]"))
+        self._stops = _pieces(self._tokenizer, (".", "!", "?"))
 
     def logits(self, texts: Sequence[str]) -> tuple[list[list[float]], list[int]]:
         """Return every text's highest logit of each label over its windows, and their number.
@@ -149,7 +152,7 @@ class ToxicityNetwork:
         pieces = self._tokenizer.encode_batch(
             [plain_text(text) for text in texts], add_special_tokens=False
         )
-        parts = [split_windows(found.ids) for found in pieces]
+        parts = [split_windows(found.ids, self._stops) for found in pieces]
         windows = [
             (place, window)
             for place, found in enumerate(parts)
@@ -186,18 +189,44 @@ class ToxicityNetwork:
         return head_logits(pooled, self._head)
 
 
-def split_windows(ids: Sequence[int]) -> list[list[int]]:
-    """Return overlapping windows over the word pieces; none for a text without any.
+def _pieces(tokenizer: Any, marks: Sequence[str]) -> list[int]:
+    """Return the ids of those marks that the tokenizer knows."""
+    found = (tokenizer.token_to_id(mark) for mark in marks)
+    return [one for one in found if one is not None]
+
+
+def split_windows(ids: Sequence[int], ends: Collection[int] = ()) -> list[list[int]]:
+    """Return overlapping windows over the word pieces and, of longer texts, every sentence.
+
+    Parameters
+    ----------
+    ids : sequence of int
+        Word pieces; none gives no window.
+    ends : collection of int
+        Word pieces with which a sentence ends.
 
     Examples
     --------
-    >>> [len(part) for part in split_windows(range(100))]
-    [96, 28]
+    >>> [len(part) for part in split_windows(range(60))]
+    [48, 36]
+    >>> [len(part) for part in split_windows(range(60), ends=(9,))]
+    [48, 36, 10]
     """
     if not ids:
         return []
     starts = range(0, max(1, len(ids) - (WINDOW - STRIDE)), STRIDE)
-    return [list(ids[start : start + WINDOW]) for start in starts]
+    windows = [list(ids[start : start + WINDOW]) for start in starts]
+    if len(windows) > 1:
+        windows += [one for one in _sentences(ids, ends) if SHORTEST <= len(one) <= WINDOW]
+    return windows
+
+
+def _sentences(ids: Sequence[int], ends: Collection[int]) -> Iterator[list[int]]:
+    start = 0
+    for place, piece in enumerate(ids, 1):
+        if piece in ends or place == len(ids):
+            yield list(ids[start:place])
+            start = place
 
 
 def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], Mapping[str, str]]:
