@@ -88,6 +88,7 @@ def test_a_sound_policy(tmp_path: Path) -> None:
         ("axis: race", "axis: race\n    contrast: wite", "checks[1].contrast", "'white'?"),
         ("score_disparity", "toxic_fraction", "checks[1].metric", "add a probe_set"),
         ("score_disparity", "scor_disparity", "checks[1].metric", "did you mean"),
+        ("choice_log_odds_disparity", "icat", "checks[0].metric", "does not suit: icat needs"),
         ("name: toxicity", "name: toxicty", "scorers[0].name", "did you mean 'toxicity'?"),
         ("construct: refusal", "construct: refusals", "scorers[1].construct", "'refusal'?"),
         ("{name: toxicity,", "{", "scorers[0]", "by its name or by a construct"),

@@ -148,9 +148,7 @@ def score_run(
     return Finished(run, directory, report)
 
 
-def check_run(
-    directory: Path, *, policy: Policy | None = None, locked: Path | None = None
-) -> Run:
+def check_run(directory: Path, *, policy: Policy | None = None, locked: Path | None = None) -> Run:
     """Hold a stored run against a policy, today, without writing anything.
 
     Parameters

@@ -11,6 +11,9 @@ from llmaudit.records import Generation, ProbeSetFacts, Prompt, Score, ScorerFac
 
 _MOST_EXAMPLES = 3
 
+LEAKS = frozenset({"leak_rate", "injection_rate", "extraction_rate"})
+"""The metrics of probe sets whose references are what no answer should hold."""
+
 
 class Shown(Protocol):
     """What rows and examples are made of, such as `llmaudit.gathering.StoredRun`."""
@@ -89,7 +92,7 @@ def choose_examples(
         ]
         chosen: dict[str, str] = {}
         for scorer, its in scorers.items():
-            if its.higher_is == "worse" and its.construct != "degeneration":
+            if its.higher_is == "worse" and _bears_on(facts, its):
                 ranked = _ranked(found, by_request, scorer)
                 chosen |= dict.fromkeys(ranked, f"among the highest by {scorer}")
         failed = sorted(key for key in found if not (shown.generations[key].text or "").strip())
@@ -99,6 +102,13 @@ def choose_examples(
             chosen.setdefault(key, "drawn at random")
         for key, why in chosen.items():
             yield _example(shown, key, by_request.get(key, {}), why)
+
+
+def _bears_on(facts: ProbeSetFacts, scorer: ScorerFacts) -> bool:
+    """Say whether a high score is worth showing; where references are true answers it is not."""
+    if scorer.construct == "leakage":
+        return not LEAKS.isdisjoint(facts.metrics)
+    return scorer.construct != "degeneration"
 
 
 def _ranked(

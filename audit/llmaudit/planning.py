@@ -185,9 +185,7 @@ def make_plan(config: AuditConfig) -> Plan:
     return Plan(suite, policy, sets, carriers, scorers, config.scorers, config.seed, design)
 
 
-def _check_budget(
-    config: AuditConfig, design: Design | None, sets: Sequence[PlannedSet]
-) -> None:
+def _check_budget(config: AuditConfig, design: Design | None, sets: Sequence[PlannedSet]) -> None:
     """Refuse a budget without rounds, and one that ends before every set has been looked at."""
     if config.budget is None:
         return

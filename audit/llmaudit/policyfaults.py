@@ -25,6 +25,7 @@ from llmaudit.policies import (
     coverage_id,
 )
 from llmaudit.probesets import ProbeSet
+from llmaudit.probesets.metricneeds import check_metric_needs
 from llmaudit.probesets.schema import METRICS as METRICS_BY_TASK
 from llmaudit.scorers import list_scorers, scorer_facts_without_loading
 from llmaudit.verdicts.waivers import say_expired
@@ -152,6 +153,8 @@ def _set_faults(check: Check, known: ProbeSets | None) -> Iterator[_Fault]:
     ):
         problem = f"{check.metric} cannot read {definition.id}, a set of {definition.task.value}"
         yield "metric", problem, f"use one of {', '.join(sorted(suitable))}"
+    elif needed := next(check_metric_needs(definition, [check.metric]), None):
+        yield "metric", f"{definition.id} does not suit: {needed[1]}", needed[2]
     if check.axis is None:
         if check.metric.endswith("_disparity"):
             yield "axis", "a disparity needs an axis", f"add one of {', '.join(definition.axes)}"

@@ -265,7 +265,7 @@ class _Player:
         why = self._why_ended(name, look)
         return replace(
             finding,
-            reason="; ".join(words for words in (self._ended_shortly(name), finding.reason) if words),
+            reason="; ".join(one for one in (self._ended_shortly(name), finding.reason) if one),
             plain=_join(finding.plain, why),
             exact=_join(finding.exact, exact, why),
             detail={**finding.detail, **detail},

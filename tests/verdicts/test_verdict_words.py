@@ -31,7 +31,14 @@ from llmaudit.verdicts import decide, put_into_words
 from llmaudit.verdicts.spoken import SPOKEN
 
 RATES = tuple(name for name, spoken in SPOKEN.items() if spoken.counted != ("", ""))
-MEANS = ("expected_max_toxicity", "counterfactual_similarity")
+SCORES = (
+    "expected_max_toxicity",
+    "counterfactual_similarity",
+    "icat",
+    "bias_ambiguous",
+    "bias_disambiguated",
+)
+MEANS = (*SCORES, "language_modelling_score")
 NUMBER = r"−?\d[\d,]*(?:\.\d+)?(?:e[+-]\d+)?"
 
 
@@ -94,7 +101,7 @@ def said(metric: str, value: float) -> float:
     """Return the number by which a value is said, worked out anew."""
     if metric == "choice_log_odds_disparity":
         return 100 * math.exp(value) / (1 + math.exp(value))
-    if metric in ("score_disparity", *MEANS):
+    if metric in ("score_disparity", *SCORES):
         return abs(value)
     return 100 * abs(value)
 
@@ -131,7 +138,7 @@ def test_the_plain_sentence_has_the_findings_numbers(finding: Finding) -> None:
             assert holds(found, said(finding.metric, limit)), finding.plain
     if finding.metric in RATES:
         assert numbers(finding.plain)[:2] == [200, round(estimate.value * 200)] or (
-            finding.metric == "stereotype_preference"
+            finding.metric in {"stereotype_preference", "stereotype_score"}
             and f"in {round(estimate.value * 200)}" in finding.plain
         )
     elif estimate.part != "all":

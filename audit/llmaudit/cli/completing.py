@@ -29,9 +29,7 @@ def complete_policies(_ctx: click.Context, _param: click.Parameter, incomplete: 
     return _beginning(list_shipped("policies"), incomplete)
 
 
-def complete_allowable(
-    _ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list[str]:
+def complete_allowable(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """Return the differences between two runs that can be allowed."""
     from llmaudit.comparability import ALLOWABLE
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import click
@@ -75,21 +76,29 @@ def _scorers() -> _Listing:
 
 
 def _suites() -> _Listing:
-    from llmaudit.config import AuditConfig, list_shipped
-    from llmaudit.planning import make_plan
+    from llmaudit.config import list_shipped, load_suite
+    from llmaudit.probesets import fill_probe_set, limit_prompts, load_probe_set
 
+    # Most suites share sets with others, and filling one takes longer than all the rest.
+    filled = cache(lambda name: fill_probe_set(load_probe_set(name)))
     rows = []
-    for name in list_shipped("suites"):
-        plan = make_plan(AuditConfig(model="any", suite=name))
+    for suite in map(load_suite, list_shipped("suites")):
+        generations = likelihoods = 0
+        for entry in suite.probe_sets:
+            prompts = filled(entry.id)
+            asked = limit_prompts(prompts, entry.limit) if entry.limit else prompts
+            choices = sum(len(prompt.choices) for prompt in asked)
+            likelihoods += choices
+            generations += 0 if choices else len(asked) * entry.samples
         rows.append(
             {
-                "id": plan.suite.id,
-                "probe_sets": [planned.facts.id for planned in plan.sets],
-                "generations": len(plan.generation_requests("any")),
-                "likelihoods": len(plan.likelihood_requests("any")),
-                "scorers": list(plan.suite.scorers),
-                "title": plan.suite.title,
-                "version": plan.suite.version,
+                "id": suite.id,
+                "probe_sets": [entry.id for entry in suite.probe_sets],
+                "generations": generations,
+                "likelihoods": likelihoods,
+                "scorers": list(suite.scorers),
+                "title": suite.title,
+                "version": suite.version,
             }
         )
     columns = ("id", "generations", "likelihoods", "scorers", "probe_sets")

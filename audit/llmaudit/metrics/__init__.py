@@ -24,8 +24,11 @@ from llmaudit.metrics.answers import (
 from llmaudit.metrics.building import Request
 from llmaudit.metrics.choices import choice_log_odds_disparity, stereotype_preference
 from llmaudit.metrics.code import insecure_code
+from llmaudit.metrics.coreference import coreference_gap
 from llmaudit.metrics.decisions import decision_disparity
 from llmaudit.metrics.disparity import score_disparity, share_disparity
+from llmaudit.metrics.leaks import extraction_rate, injection_rate, leak_rate
+from llmaudit.metrics.questions import bias_ambiguous, bias_disambiguated, question_accuracy
 from llmaudit.metrics.safety import harmful_compliance, over_refusal
 from llmaudit.metrics.similarity import counterfactual_similarity
 from llmaudit.metrics.toxicity import (
@@ -33,27 +36,38 @@ from llmaudit.metrics.toxicity import (
     toxic_fraction,
     toxicity_probability,
 )
+from llmaudit.metrics.triples import icat, language_modelling_score, stereotype_score
 from llmaudit.records import ScoredChoices, ScoredSample, WrittenSample
 
 __all__ = [
     "METRICS",
     "MetricSpec",
     "Request",
+    "bias_ambiguous",
+    "bias_disambiguated",
     "choice_log_odds_disparity",
+    "coreference_gap",
     "counterfactual_similarity",
     "decision_disparity",
     "degenerate_share",
     "expected_max_toxicity",
+    "extraction_rate",
     "harmful_compliance",
+    "icat",
+    "injection_rate",
     "insecure_code",
     "language_match",
+    "language_modelling_score",
+    "leak_rate",
     "measure",
     "negative_sentiment",
     "over_refusal",
     "pii_leak_rate",
+    "question_accuracy",
     "score_disparity",
     "share_disparity",
     "stereotype_preference",
+    "stereotype_score",
     "toxic_fraction",
     "toxicity_probability",
     "truth_rate",
@@ -172,6 +186,46 @@ _TABLE = (
     MetricSpec(
         "degenerate_share", "degenerate answers", "scores", "degeneration",
         "share of generations", 0.0, degenerate_share,
+    ),
+    MetricSpec(
+        "question_accuracy", "right answers to questions", "choices", None,
+        "share of questions", 1.0, question_accuracy,
+    ),
+    MetricSpec(
+        "bias_disambiguated", "bias of answers that the text decides (s_DIS)", "choices", None,
+        "score", 0.0, bias_disambiguated,
+    ),
+    MetricSpec(
+        "bias_ambiguous", "bias of answers that the text leaves open (s_AMB)", "choices", None,
+        "score", 0.0, bias_ambiguous,
+    ),
+    MetricSpec(
+        "language_modelling_score", "language modelling score", "choices", None,
+        "share of comparisons", 1.0, language_modelling_score,
+    ),
+    MetricSpec(
+        "stereotype_score", "stereotype score", "choices", None,
+        "share of items", 0.5, stereotype_score,
+    ),
+    MetricSpec(
+        "icat", "idealised context association test", "choices", None,
+        "score", 1.0, icat,
+    ),
+    MetricSpec(
+        "coreference_gap", "gap of pronoun resolution", "choices", None,
+        "difference of shares", 0.0, coreference_gap,
+    ),
+    MetricSpec(
+        "leak_rate", "leaks of what must stay secret", "scores", "leakage",
+        "share of generations", 0.0, leak_rate,
+    ),
+    MetricSpec(
+        "injection_rate", "obeyed injections", "scores", "leakage",
+        "share of generations", 0.0, injection_rate,
+    ),
+    MetricSpec(
+        "extraction_rate", "passages known by heart", "scores", "leakage",
+        "share of generations", 0.0, extraction_rate,
     ),
 )  # fmt: skip
 

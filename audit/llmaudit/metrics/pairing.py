@@ -28,6 +28,9 @@ RowT = TypeVar("RowT", ScoredSample, ScoredChoices, WrittenSample)
 RowKey = tuple[str, int]
 Measure = Callable[[Sequence[Any]], Measurement]
 
+_MARGINS = frozenset({"choice_log_odds_disparity", "stereotype_preference"})
+"""The metrics of choices whose changes are ordered by log-odds or a margin, not by the metric."""
+
 
 def row_key(row: Row) -> RowKey:
     """Return what the same row of another run has too: prompt id and sample index."""
@@ -313,6 +316,8 @@ def row_outcome(row: Row, alone: Measurement, ideal: float, *, toxic: bool) -> O
     rate = None
     if alone.observed is not None and alone.parts == (RATE_PART,):
         rate = float(alone.observed.value[0])
+    if isinstance(row, ScoredChoices) and alone.metric not in _MARGINS:
+        return _choice_outcome(alone, ideal)
     if isinstance(row, ScoredSample):
         value = float(row.score.value or 0.0)
         fallback = toxic and value >= THRESHOLD
@@ -324,6 +329,14 @@ def row_outcome(row: Row, alone: Measurement, ideal: float, *, toxic: bool) -> O
     if rate is None:
         return Outcome(value, fallback)
     return Outcome(value, rate > ideal if ideal < 1 else rate < ideal)
+
+
+def _choice_outcome(alone: Measurement, ideal: float) -> Outcome | None:
+    """Return what one question came to; None where a single one has no value of the metric."""
+    if alone.metric == "icat" or alone.observed is None or len(alone.parts) != 1:
+        return None
+    value = float(alone.observed.value[0])
+    return Outcome(value, value > ideal if ideal < 1 else value < ideal)
 
 
 def changed_rows(rows: PairedRows[Any]) -> list[int]:

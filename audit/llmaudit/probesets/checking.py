@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from llmaudit.probesets.lexiconchecks import check_stem, check_unique
 from llmaudit.probesets.lexicons import LexiconFile
+from llmaudit.probesets.metricneeds import NEED_FAVOURABLE, check_metric_needs
 from llmaudit.probesets.schema import METRICS, ProbeSetFile
 from llmaudit.probesets.sizing import MAX_CHARACTERS_UNFILLED, check_sizes, count_characters
 from llmaudit.probesets.templatechecks import check_template, only_for_choices
@@ -34,6 +35,7 @@ def check_probe_set(
             yield ("axes", place), f"axis {quote(axis)} is named twice", "keep only one"
     yield from _check_metrics(definition)
     yield from _check_set_choices(definition)
+    yield from check_metric_needs(definition)
     yield from _check_selection(definition, lexicons)
     if (definition.compose is None) == (definition.templates is None):
         remedy = "write templates, or compose to wrap the requests of another set"
@@ -85,7 +87,7 @@ def _check_metrics(definition: ProbeSetFile) -> Iterator[Fault]:
 
 def _check_set_choices(definition: ProbeSetFile) -> Iterator[Fault]:
     if definition.task is Task.CHOICES:
-        if definition.favourable is None and definition.metrics:
+        if definition.favourable is None and NEED_FAVOURABLE & set(definition.metrics):
             remedy = "name the label of the good or stereotyping choice"
             yield ("favourable",), "the metrics need to know the favourable choice", remedy
         return

@@ -13,6 +13,10 @@ _WORD = "[a-z0-9]+(-[a-z0-9]+)*"
 IDENTIFIER = re.compile(_WORD)
 """What an id may be."""
 
+_MARKS = "\u0300-\u036f\u064b-\u065f\u0670\u0900-\u0903\u093a-\u094f\u0962\u0963\u200c\u200d"
+LETTERS = rf"(?:[^\W\d_]|[{_MARKS}])+"
+"""A pattern of a run of letters with their marks, such as the vowel signs of Hindi and Arabic."""
+
 Identifier = Annotated[str, Field(pattern=f"^{_WORD}$", max_length=80)]
 AxisName = Annotated[str, Field(pattern=rf"^{_WORD}(\*{_WORD})?$", max_length=80)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=80)]

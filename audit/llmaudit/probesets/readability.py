@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from llmaudit.probesets.parts import main_language
+from llmaudit.probesets.parts import LETTERS, main_language
 from llmaudit.probesets.schema import ProbeSetFile
 from llmaudit.records import Prompt
 from llmaudit.yamlproblems import Fault
@@ -18,7 +18,7 @@ MAX_LIX = 85.0
 _MIN_WORDS = 200
 
 _SENTENCE_END = re.compile(r"[.!?。！？؟।…:;\n]+")
-_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+_WORD = re.compile(rf"{LETTERS}(?:['’-]{LETTERS})*")
 _FENCE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _UNSPACED = frozenset({"zh", "ja", "th"})
 _LIX_LANGUAGES = frozenset({"en", "es", "fr", "pt", "it", "de", "nl", "sv"})

@@ -98,9 +98,24 @@ METRICS: Mapping[Task, frozenset[str]] = {
             "truth_rate",
             "language_match",
             "degenerate_share",
+            "leak_rate",
+            "injection_rate",
+            "extraction_rate",
         }
     ),
-    Task.CHOICES: frozenset({"choice_log_odds_disparity", "stereotype_preference"}),
+    Task.CHOICES: frozenset(
+        {
+            "choice_log_odds_disparity",
+            "stereotype_preference",
+            "question_accuracy",
+            "bias_disambiguated",
+            "bias_ambiguous",
+            "language_modelling_score",
+            "stereotype_score",
+            "icat",
+            "coreference_gap",
+        }
+    ),
     Task.CARRIER: frozenset({"score_disparity", "share_disparity"}),
 }
 """The metrics that can read a probe set, by its task; on carriers they measure the scorer."""

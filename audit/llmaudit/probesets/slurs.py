@@ -12,6 +12,8 @@ import hashlib
 import re
 from collections.abc import Iterator
 
+from llmaudit.probesets.parts import LETTERS, main_language
+
 _LISTED = """
 03af338ced71 044eb98b1876 0515b9e67e0e 086bc1cc153a 08a841e99678 0be9b885f4a3 0c38fc998949
 0ce875d62007 120f6e5b4ea3 12e6274e4309 158869a97379 16ea09fc78ca 17a110e53328 17bde8b40646
@@ -33,15 +35,18 @@ ecef697cb177 eda887476f1d eea2991640d1 eef3bd091670 ef313faac5bf f2ccf21a9dd1 f3
 f64c6fad9c3c f9d0d9b18ae9 ffd0f013028d
 """
 _DIGESTS = frozenset(_LISTED.split())
-_WORD = re.compile(r"[^\W\d_]+")
+#: Those that are ordinary words of another language, such as the French for "delay".
+_ORDINARY = {"fr": frozenset({"158869a97379", "c1cabb6f6e43"})}
+_WORD = re.compile(LETTERS)
 _HAN = re.compile(r"[一-鿿]{2,}")
 
 
-def find_slurs(text: str) -> Iterator[str]:
+def find_slurs(text: str, language: str) -> Iterator[str]:
     """Yield each word of a text that is on the list, as it is written there."""
+    listed = _DIGESTS - _ORDINARY.get(main_language(language), frozenset())
     for match in _WORD.finditer(text):
         for word in _parts(match.group()):
-            if _digest(word) in _DIGESTS:
+            if _digest(word) in listed:
                 yield word
 
 

@@ -107,7 +107,7 @@ def lint_slurs(definition: ProbeSetFile) -> Iterator[Fault]:
     for place, template in enumerate(definition.probes):
         for path, text in _every_text(definition, template):
             used |= {slur for slur in declared if slur in text.casefold()}
-            for word in find_slurs(text):
+            for word in find_slurs(text, definition.language):
                 if word.casefold() not in declared:
                     key = ("templates", place, *path)
                     yield key, f"the slur {quote(word)} is not declared", "declare it under slurs"

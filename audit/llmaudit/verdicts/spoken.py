@@ -122,9 +122,7 @@ SPOKEN: Mapping[str, Spoken] = {
         "(nothing in common) to 1 (the same words)",
         bounded=True,
     ),
-    "negative_sentiment": _share(
-        "Of {counted} {hits} sounded negative ({said})", "text", "texts"
-    ),
+    "negative_sentiment": _share("Of {counted} {hits} sounded negative ({said})", "text", "texts"),
     "pii_leak_rate": _share(
         "Of {counted} {hits} gave away what identifies a person ({said})", "text", "texts"
     ),
@@ -132,6 +130,58 @@ SPOKEN: Mapping[str, Spoken] = {
         "Of {counted} {hits} had a security flaw ({said})", "answer in code", "answers in code"
     ),
     "truth_rate": _share("Of {counted} {hits} told the truth ({said})", "answer", "answers"),
+    "question_accuracy": Spoken(
+        _in_100,
+        "Of the questions ({part}) {said} were answered rightly",
+        bounded=True,
+    ),
+    "bias_disambiguated": Spoken(
+        _score,
+        "Where the text says who it was, answers that name a person lean by {said}, from -1 "
+        "(always against the stereotype) to 1 (always with it)",
+    ),
+    "bias_ambiguous": Spoken(
+        _score,
+        "Where the text does not say who it was, answers lean by {said}, from -1 (always against "
+        "the stereotype) to 1 (always with it)",
+    ),
+    "language_modelling_score": Spoken(
+        _in_100,
+        "The model finds a sentence that makes sense likelier than one that makes none in {said} "
+        "comparisons",
+        bounded=True,
+    ),
+    "stereotype_score": _share(
+        "Of {counted} the model finds the stereotype likelier than its opposite in {hits} ({said})",
+        "item",
+        "items",
+    ),
+    "icat": Spoken(
+        _score,
+        "Sense without stereotypes came to {said}, from 0 to 1 (always sense, and stereotypes as "
+        "often as their opposites)",
+        bounded=True,
+    ),
+    "coreference_gap": Spoken(
+        _more_in_100,
+        "Of the pronouns ({part}) that agree with who mostly works in an occupation {said} were "
+        "understood than of those that do not",
+        either_way="more or fewer",
+        size=_in_100,
+    ),
+    "leak_rate": _share(
+        "Of {counted} {hits} told what was to be kept secret ({said})",
+        "answer to an attack",
+        "answers to attacks",
+    ),
+    "extraction_rate": _share(
+        "Of {counted} {hits} gave the passage word for word ({said})", "answer", "answers"
+    ),
+    "injection_rate": _share(
+        "Of {counted} {hits} obeyed an instruction hidden in a document ({said})",
+        "answer",
+        "answers",
+    ),
     "language_match": _share(
         "Of {counted} {hits} kept to the language they were asked in ({said})",
         "answer",
