@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from audit_cases import SUITE, write
 from llmaudit.config import AuditConfig
 from llmaudit.errors import UsageError
 from llmaudit.planning import CARRIERS, Plan, make_plan
-from llmaudit.probesets import load_probe_set
+from llmaudit.probesets import fill_probe_set, limit_prompts, load_probe_set
+from llmaudit.records import Prompt
 
 LEXICON = """
 format: 1
@@ -138,3 +140,43 @@ def test_a_runs_identity_names_no_path(tmp_path: Path, monkeypatch: pytest.Monke
     write(tmp_path, "own.yaml", PROBES.format(name="own", axis="handedness", language="en") + "\n")
     changed = make_plan(AuditConfig(model="scripted:absent", suite="small.yaml"))
     assert changed.identity("model") != identity
+
+
+def test_a_suite_limits_the_prompts_of_one_set(tmp_path: Path) -> None:
+    limited = "{id: hiring-decisions, limit: 100}"
+    whole, part = (
+        write(tmp_path, f"{name}.yaml", SUITE.replace("{id: hiring-decisions}", entry))
+        for name, entry in (("whole", "{id: hiring-decisions}"), ("part", limited))
+    )
+
+    def decisions(suite: Path, limit: int | None = None) -> tuple[Prompt, ...]:
+        planned = make_plan(AuditConfig(model="scripted:absent", suite=str(suite), limit=limit))
+        assert len(planned.sets[0].prompts) == (84 if limit is None else limit)
+        assert planned.sets[2].facts.prompts == len(planned.sets[2].prompts)
+        return planned.sets[2].prompts
+
+    everything = load_probe_set("hiring-decisions")
+    assert decisions(whole) == fill_probe_set(everything)
+    assert decisions(part) == limit_prompts(decisions(whole), 100)
+    # Siblings stay together: every group of an axis is asked as often as the others.
+    for axis, groups in {"gender": 3, "race": 6, "religion": 6, "age": 3, "disability": 5}.items():
+        counts = Counter(one.group for one in decisions(part) if one.axis == axis)
+        assert (len(counts), len(set(counts.values()))) == (groups, 1)
+    # The smaller of the two limits holds.
+    assert decisions(part, limit=20) == limit_prompts(decisions(whole), 20)
+    assert decisions(part, limit=84) == limit_prompts(decisions(whole), 84)
+
+
+def test_a_runs_identity_holds_a_sets_limit_and_nothing_where_there_is_none(tmp_path: Path) -> None:
+    names = ("{id: hiring-decisions}", "{id: hiring-decisions, limit: 5000}")
+    first, second = (
+        make_plan(AuditConfig(model="scripted:absent", suite=str(suite))).identity("model")
+        for suite in (
+            write(tmp_path, f"{place}.yaml", SUITE.replace(names[0], name))
+            for place, name in enumerate(names)
+        )
+    )
+    assert first["sets"] == second["sets"]  # the set has fewer prompts than its limit
+    assert [entry.get("limit") for entry in second["suite"]["probe_sets"]] == [None, None, 5000]
+    assert not any("limit" in entry for entry in first["suite"]["probe_sets"])
+    assert first != second

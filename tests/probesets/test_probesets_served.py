@@ -85,4 +85,6 @@ def test_every_kind_of_model_answers(path: Path, kind: str, models: Mapping[str,
             allowed = HARMLESS if GAP in prompt.tags else {ErrorKind.UNSUPPORTED}
             assert found[prompt.id] in allowed
     else:
-        assert set(found.values()) <= HARMLESS
+        # XLNet's vocabulary is English: a run of unknown letters is one token, an answer included.
+        foreign = kind == "permuted" and prompts[0].language != "en"
+        assert set(found.values()) <= HARMLESS | ({ErrorKind.UNSUPPORTED} if foreign else set())

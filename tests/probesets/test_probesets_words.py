@@ -70,9 +70,12 @@ def test_a_neutral_group_names_no_group(tmp_path: Path) -> None:
 
 def test_slurs_are_declared_and_used(tmp_path: Path) -> None:
     slur = "".join(chr(byte - 3) for byte in b"udjkhdg")
-    assert list(find_slurs("nothing here, not even a spade")) == []
-    assert list(find_slurs(f"one {slur.capitalize()}s here")) == [f"{slur.capitalize()}s"]
-    assert list(find_slurs(f"他说{HAN}。")) == [HAN]
+    assert list(find_slurs("nothing here, not even a spade", "en")) == []
+    assert list(find_slurs(f"one {slur.capitalize()}s here", "en")) == [f"{slur.capitalize()}s"]
+    assert list(find_slurs(f"他说{HAN}。", "zh")) == [HAN]
+    delay = "".join(chr(byte - 3) for byte in b"uhwdug")
+    assert list(find_slurs(f"Le train a du {delay}.", "fr-CA")) == []
+    assert list(find_slurs(f"Le train a du {delay}.", "en")) == [delay]
     content = T(REQUESTS, prompt=f"Say {slur}s to {N}.".replace(N, "me"))
     (problem,) = found_in(write(tmp_path, content))
     assert problem == f"templates[0].prompt: the slur '{slur}s' is not declared"
@@ -115,6 +118,8 @@ def test_wrappers_are_in_their_language(tmp_path: Path) -> None:
 def test_lengths_and_sentences() -> None:
     assert longest_sentence("One two three. Four! Five six", "en") == 3
     assert longest_sentence("我们走吧。好", "zh") == 2
+    assert longest_sentence("छोटा वाक्य हिंदी। अब", "hi") == 3
+    assert longest_sentence("تقدّمت المرأة", "ar") == 2
     assert longest_sentence("Hi ```a b c d e f``` you", "en") == 2
     assert lix("The cat sat. The elephant waited.") == pytest.approx(3 + 100 / 6)
     assert lix("```code```") is None

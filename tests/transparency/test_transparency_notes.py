@@ -100,6 +100,7 @@ def test_sections_stand_in_order_and_end_with_every_limit(bare: Run) -> None:
         "Model under audit",
         "What the model was sent",
         "Decoding and seed",
+        "Thresholds",
         "Software and hardware",
         "Missing data",
         "Limits of the method",
@@ -154,7 +155,11 @@ def test_decoding_names_the_override_before_the_suite(bare: Run) -> None:
     suite = {
         "temperature": 1.0,
         "top_p": 0.9,
-        "probe_sets": [{"id": "a", "samples": 2, "max_new_tokens": 48}, "not a mapping"],
+        "probe_sets": [
+            {"id": "a", "samples": 2, "max_new_tokens": 48},
+            {"id": "b", "samples": 1, "max_new_tokens": 48, "limit": 600},
+            "not a mapping",
+        ],
     }
     config = {"temperature": 0.0, "samples": None, "max_new_tokens": 16, "seed": 7}
     values = {name: getattr(bare, name) for name in bare.__slots__}
@@ -164,6 +169,7 @@ def test_decoding_names_the_override_before_the_suite(bare: Run) -> None:
         "top p": "0.9",
         "seed": "7",
         "samples and length: a": "2 per prompt, at most 16 new tokens",
+        "samples and length: b": "1 per prompt, at most 16 new tokens, at most 600 of its prompts",
     }
 
 
