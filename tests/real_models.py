@@ -6,9 +6,14 @@ The program is imported inside the fixture: plug-ins load before coverage is mea
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # several processes share the cores already
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def skip_or_fail(reason: str) -> None:
@@ -24,8 +29,10 @@ def smollm2() -> Path:
     from llmaudit.errors import UnavailableError
     from llmaudit.models.sources import find_source
 
+    lock = FileLock(Path(tempfile.gettempdir()) / "llmaudit-smollm2-135m.lock")
     try:
-        return find_source("smollm2-135m").folder
+        with lock:  # so that two test processes do not fetch it at once
+            return find_source("smollm2-135m").folder
     except UnavailableError as error:
         skip_or_fail(f"smollm2-135m is not here and cannot be fetched: {error}")
         raise
