@@ -14,6 +14,7 @@ from filelock import FileLock
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # several processes share the cores already
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.pop("COLUMNS", None)  # theirs, which would be taken for a terminal's
 
 
 def skip_or_fail(reason: str) -> None:
