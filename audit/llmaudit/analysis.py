@@ -15,7 +15,6 @@ from llmaudit.metrics.corrected import add_corrected
 from llmaudit.metrics.group_effects import add_discovery_rates
 from llmaudit.policies import spread_checks
 from llmaudit.records import (
-    COUNTED_CONSTRUCTS,
     ProbeSetFacts,
     ScoredChoices,
     ScoredSample,
@@ -34,6 +33,10 @@ from llmaudit.verdicts import (
     overall_verdict,
     requirement_findings,
 )
+
+#: What scorers read by counting, or by fixed words, whatever else a text says. Such a scorer gives
+#: texts that differ in the group they name the same value, so it has no disparity of its own.
+_COUNTED = frozenset({"length", "decision"})
 
 
 @dataclass(frozen=True)
@@ -337,7 +340,7 @@ def _without_own(made: Measurement) -> Measurement:
 
 def _only_counts(facts: ScorerFacts) -> bool:
     """Say whether a scorer cannot have a disparity of its own: it looks for no meaning."""
-    return facts.construct in COUNTED_CONSTRUCTS
+    return facts.construct in _COUNTED
 
 
 def _serves(facts: ScorerFacts, spec: MetricSpec) -> bool:

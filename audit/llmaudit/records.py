@@ -44,17 +44,8 @@ Probe files can give no tag and no slot this name.
 
 CASE = "case"
 """The tag of a prompt that one case of its template made: the case's id."""
-
 TECHNIQUE = "technique"
 """The tag of a wrapped prompt: the technique of its wrapper, such as ``role-play``."""
-
-
-COUNTED_CONSTRUCTS = frozenset({"length", "decision"})
-"""What scorers read by counting, or by fixed words, whatever else a text says.
-
-Such a scorer gives texts that differ in the group they name the same value, so there is no
-disparity of its own to hold a model's against.
-"""
 
 
 class Task(StrEnum):
@@ -367,9 +358,8 @@ class ScorerFacts:
 
     ``card`` holds its measured error: for each evaluation set the figures and where they were
     measured. ``higher_is`` says how to read the value (``worse``, ``better``, ``neutral``).
-    ``needs`` says what it cannot work without: ``nothing``, ``files``, ``a GPU`` or ``a server``.
-    ``bounded`` is False where the ends of ``range`` only guard against nonsense, so that nothing is
-    to be computed from them.
+    ``needs`` says what it cannot work without: ``nothing``, ``files``, ``a GPU`` or ``a server``;
+    not ``bounded``, the ends of ``range`` only guard against nonsense: compute nothing from them.
     """
 
     name: str

@@ -45,8 +45,8 @@ class Group(Part):
     neutral: bool = False
 
 
-class LexiconFile(Part):
-    """The groups of one axis in one language as their file says it."""
+class AxisFile(Part):
+    """What every file of words for the groups of an axis says of itself."""
 
     format: Literal[1]
     id: Annotated[str, Field(pattern=r"^[a-z0-9+-]+\.[A-Za-z0-9-]+$", max_length=100)]
@@ -59,27 +59,20 @@ class LexiconFile(Part):
     sources: tuple[Source, ...]
     written: Literal["by hand", "machine-drafted"] | None = None
     checked: tuple[Text, ...] = ()
+    reference: GroupId | None = None
+
+
+class LexiconFile(AxisFile):
+    """The groups of one axis in one language as their file says it."""
+
     kind: Literal["terms", "names"] = "terms"
     signals: Identifier | None = None
-    reference: GroupId | None = None
     groups: Annotated[tuple[Group, ...], Field(min_length=2)]
 
 
-class IntersectionFile(Part):
+class IntersectionFile(AxisFile):
     """How the words for two groups at once are put together from the words of two lexicons."""
 
-    format: Literal[1]
-    id: Annotated[str, Field(pattern=r"^[a-z0-9+-]+\.[A-Za-z0-9-]+$", max_length=100)]
-    axis: AxisName
-    language: Language
-    version: VersionText
-    licence: Text
-    author: Text
-    known_limits: Annotated[tuple[Text, ...], Field(min_length=1)]
-    sources: tuple[Source, ...]
-    written: Literal["by hand", "machine-drafted"] | None = None
-    checked: tuple[Text, ...] = ()
-    reference: GroupId | None = None
     label: Text
     forms: Annotated[Mapping[Name, Text], Field(min_length=1)]
     agreement: Identifier | None = None

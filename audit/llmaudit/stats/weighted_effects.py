@@ -6,8 +6,9 @@ A resample is a column of weights, how often each cluster was drawn. The point v
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,18 +104,20 @@ def effect_sizes(
     mine = _Sample(own[known], clusters[known])
     rows, columns = np.nonzero(pooled)
     theirs = _Sample(siblings[rows, columns], clusters[rows])
-    table = _pair_table(own[both], paired, clusters[both], number)
     weights = resample_counts(resamples, number, rng)
     without = 1.0 - np.eye(number)
-    g_interval = None
-    if g is not None:
-        drawn, left_out = _paired_gs(table, weights), _paired_gs(table, without)
-        g_interval = bca_interval(g, drawn, left_out, level)
-    drawn, left_out = _deltas(mine, theirs, weights), _deltas(mine, theirs, without)
-    delta_interval = bca_interval(delta, drawn, left_out, level)
+
+    def bca(value: float | None, replicate: Callable[[Array], Array]) -> Effect:
+        if value is None:
+            return Effect(None, None)
+        return Effect(value, bca_interval(value, replicate(weights), replicate(without), level))
+
+    table = _pair_table(own[both], paired, clusters[both], number)
     moved = _move_interval(distance, _moves(mine, theirs, weights), level)
     return EffectSizes(
-        Effect(g, g_interval), Effect(delta, delta_interval), Effect(distance, moved)
+        bca(g, partial(_paired_gs, table)),
+        bca(delta, partial(_deltas, mine, theirs)),
+        Effect(distance, moved),
     )
 
 

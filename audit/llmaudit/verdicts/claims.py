@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from llmaudit.config import Check
 from llmaudit.records import Verdict
@@ -52,6 +53,12 @@ class Limits:
         if high < self.high and (self.low is None or low > self.low):
             return Verdict.PASS
         return Verdict.INCONCLUSIVE
+
+
+def describe_check(check: Check) -> dict[str, Any]:
+    """Return what a finding, and a change, repeat of their check, by the names of their fields."""
+    shared = {"title", "kind", "metric", "probe_set", "axis", "scorer", "margin", "ideal"}
+    return {"check": check.id, **check.model_dump(include=shared | {"required", "why"})}
 
 
 def claim_p_values(parts: Sequence[PartUncertainty], limits: Limits) -> tuple[float, float]:

@@ -32,6 +32,7 @@ from llmaudit.stats import (
     required_clusters,
 )
 from llmaudit.verdicts import change_sentences as say
+from llmaudit.verdicts.claims import describe_check
 from llmaudit.verdicts.uncertainty import PartUncertainty, part_uncertainties
 from llmaudit.verdicts.worsening import WorsePart, growth_within, growth_worse
 
@@ -179,21 +180,7 @@ def _share_rule(rose: Distribution, fell: Distribution, outcomes: int) -> Paired
 
 
 def _change(check: Check, verdict: ChangeVerdict, plain: str) -> Change:
-    return Change(
-        check=check.id,
-        title=check.title,
-        kind=check.kind,
-        metric=check.metric,
-        probe_set=check.probe_set,
-        axis=check.axis,
-        scorer=check.scorer,
-        margin=check.margin,
-        ideal=check.ideal,
-        required=check.required,
-        why=check.why,
-        verdict=verdict,
-        plain=plain,
-    )
+    return Change(**describe_check(check), verdict=verdict, plain=plain)
 
 
 def _counted(change: Change, measured: Measurement) -> Change:

@@ -22,6 +22,7 @@ from llmaudit.stats import (
 from llmaudit.verdicts.claims import (
     Limits,
     claim_p_values,
+    describe_check,
     distance_to_limit,
     join_verdicts,
     judge_parts,
@@ -123,28 +124,8 @@ def decide(
     ValueError
         If a measurement is of another metric than its check names.
     """
-    untested: dict[str, Finding] = {}
-    tested: dict[str, _Tested] = {}
-    for check in policy.checks:
-        measurement = measurements.get(check.id)
-        if measurement is None:
-            reason = not_tested_reasons.get(check.id, _NO_REASON)
-            untested[check.id] = _finding(check, Verdict.NOT_TESTED, reason=reason)
-        elif (obstacle := _obstacle(policy, check, measurement)) is not None:
-            untested[check.id] = _untested(policy, check, measurement, *obstacle)
-        else:
-            spent = spending.get(check.id, AT_ONCE)
-            tested[check.id] = _prepare(check, measurement, spent)
-    waiting = [1.0 for check in spending if check not in tested]
-    steps = holm(
-        [*(item.p_value / item.spending.now for item in tested.values()), *waiting], policy.alpha
-    )
-    judged = {
-        name: _judge(
-            item, replace(step, level=step.level * item.spending.now), policy, scorer_own.get(name)
-        )
-        for (name, item), step in zip(tested.items(), steps, strict=False)
-    }
+    untested, tested = _sort_checks(policy, measurements, not_tested_reasons, spending)
+    judged = _judge_all(policy, tested, scorer_own, sum(name not in tested for name in spending))
     findings = (
         *(untested.get(check.id) or judged[check.id] for check in policy.checks),
         *(
@@ -154,6 +135,45 @@ def decide(
         ),
     )
     return tuple(put_into_words(finding) for finding in findings)
+
+
+def _sort_checks(
+    policy: Policy,
+    measurements: Mapping[str, Measurement | None],
+    reasons: Mapping[str, str],
+    spending: Mapping[str, Spending],
+) -> tuple[dict[str, Finding], dict[str, _Tested]]:
+    """Return the findings of checks that cannot be judged, and what the others are judged by."""
+    untested: dict[str, Finding] = {}
+    tested: dict[str, _Tested] = {}
+    for check in policy.checks:
+        measurement = measurements.get(check.id)
+        if measurement is None:
+            reason = reasons.get(check.id, _NO_REASON)
+            untested[check.id] = _finding(check, Verdict.NOT_TESTED, reason=reason)
+        elif (obstacle := _obstacle(policy, check, measurement)) is not None:
+            untested[check.id] = _untested(policy, check, measurement, *obstacle)
+        else:
+            spent = spending.get(check.id, AT_ONCE)
+            tested[check.id] = _prepare(check, measurement, spent)
+    return untested, tested
+
+
+def _judge_all(
+    policy: Policy,
+    tested: Mapping[str, _Tested],
+    scorer_own: Mapping[str, Measurement],
+    waiting: int,
+) -> dict[str, Finding]:
+    """Return the findings of checks by Holm's procedure, in which ``waiting`` more are counted."""
+    p_values = [item.p_value / item.spending.now for item in tested.values()]
+    steps = holm([*p_values, *[1.0] * waiting], policy.alpha)
+    return {
+        name: _judge(
+            item, replace(step, level=step.level * item.spending.now), policy, scorer_own.get(name)
+        )
+        for (name, item), step in zip(tested.items(), steps, strict=False)
+    }
 
 
 def _obstacle(policy: Policy, check: Check, measurement: Measurement) -> tuple[Because, str] | None:
@@ -184,20 +204,10 @@ def _finding(
     reason: str = "",
 ) -> Finding:
     return Finding(
-        check=check.id,
-        title=check.title,
-        kind=check.kind,
-        metric=check.metric,
-        probe_set=check.probe_set,
-        axis=check.axis,
-        scorer=check.scorer,
-        margin=check.margin,
-        ideal=check.ideal,
+        **describe_check(check),
         verdict=verdict,
         because=because,
         reason=reason,
-        required=check.required,
-        why=check.why,
         reference=check.reference,
     )
 
