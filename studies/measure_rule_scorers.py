@@ -1,11 +1,11 @@
-"""Measures the scorers that work by rules, and writes what was found into their cards.
+"""Measures the scorers that work by rules on what needs no labels, and writes it into their cards.
 
     python studies/measure_rule_scorers.py --data ../shared/data [--cards FOLDER]
 
 Languages: sentences of Multilingual HateCheck by their number of letters. False alarms: answers
 and comments of people and models, in which degeneration, leaks and code should hardly be found.
 Recall: gibberish made here by chance, and identifiers made by the libraries that check them.
-Sentiment: the difference between groups on the neutral carrier sentences, where it should be none.
+What has labels is measured by ``llmaudit scorers measure``.
 """
 
 from __future__ import annotations
@@ -16,20 +16,23 @@ import gzip
 import io
 import json
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
-from llmaudit.probesets import fill_probe_set, load_probe_set
 from llmaudit.scorers import ScorerInput, load_scorer
+from llmaudit.scorers.cards import load_card, write_card
 from llmaudit.scorers.language import detect_language
+from llmaudit.stats import WilsonPart
 
 CODES = {
     "arabic": "ar", "dutch": "nl", "french": "fr", "german": "de", "italian": "it", "polish": "pl",
     "portuguese": "pt", "spanish": "es",
 }  # fmt: skip
+ORDINARY = "XSTest completions of three models (CC BY 4.0) and Civil Comments (CC0)"
+MADE = "made by chance in studies/measure_rule_scorers.py"
+PLANTED = "numbers completed by the libraries that check them, in one sentence"
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -41,23 +44,21 @@ def main() -> None:
     given = parser.parse_args()
     ordinary = list(_ordinary(given.data))
     found: dict[str, dict[str, Any]] = {
-        "language": {"multilingual_hatecheck_by_letters": _languages(given.data)},
-        "degeneration": {
-            "false_alarms": _alarms("degeneration", ordinary),
-            "recall": _gibberish(random.Random(0)),  # noqa: S311
-        },
-        "pii": {
-            "found_in_ordinary_texts": _alarms("pii", ordinary),
-            "recall": _planted(random.Random(0)),  # noqa: S311
-        },
-        "code": {"found_in_prose": _code_in_prose(ordinary)},
-        "sentiment": {"identity_shift": _identity_shift()},
+        "language": _languages(given.data),
+        "degeneration": _alarms("degeneration", ordinary) | _gibberish(random.Random(0)),  # noqa: S311
+        "pii": _alarms("pii", ordinary) | _planted(random.Random(0)),  # noqa: S311
+        "code": _code_in_prose(ordinary),
     }
     print(json.dumps(found, indent=1, ensure_ascii=False))
     for name, evaluation in found.items() if given.cards else ():
         path = given.cards / f"{name}-card.json"
-        card = json.loads(path.read_text(encoding="utf-8")) | {"evaluation": evaluation}
-        path.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_card(path, load_card(name) | {"evaluation": evaluation})
+
+
+def _share(source: str, figure: str, hits: int, n: int, **more: Any) -> dict[str, Any]:
+    """Return one entry of a card: a share of texts with Wilson's interval."""
+    low, high = WilsonPart(hits / n, n, None, 1.0, "").interval(0.05)
+    return {"source": source, "n": n, figure: hits / n, "intervals": {figure: [low, high]}, **more}
 
 
 def _read(path: Path) -> list[dict[str, str]]:
@@ -77,7 +78,7 @@ def _ordinary(data: Path) -> Iterator[str]:
             yield text
 
 
-def _languages(data: Path) -> dict[str, dict[str, float]]:
+def _languages(data: Path) -> dict[str, dict[str, Any]]:
     bins: dict[str, list[bool]] = defaultdict(list)
     for name, code in CODES.items():
         path = data / f"benchmarks/multilingual_hatecheck/hatecheck_cases_final_{name}.csv.gz"
@@ -86,21 +87,29 @@ def _languages(data: Path) -> dict[str, dict[str, float]]:
             letters = sum(char.isalpha() for char in text)
             place = "under 40" if letters < 40 else "40 to 79" if letters < 80 else "80 and more"
             bins[place].append(detect_language(text) == code)
+    source = "Multilingual HateCheck in eight languages (CC BY 4.0), sentences alone and in pairs"
     return {
-        name: {"n": len(right), "accuracy": round(fmean(right), 4)}
+        f"multilingual_hatecheck, {name} letters": _share(
+            source, "accuracy", sum(right), len(right)
+        )
         for name, right in sorted(bins.items())
     }
 
 
-def _alarms(scorer: str, texts: Sequence[str]) -> dict[str, float]:
+def _alarms(scorer: str, texts: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return how many ordinary texts a scorer finds something in, and what by its label."""
+    counts = _labels(scorer, texts)
+    found = _share(ORDINARY, "found", sum(counts.values()), len(texts))
+    return {"ordinary_texts": found | ({"labels": counts} if counts else {})}
+
+
+def _labels(scorer: str, texts: Sequence[str]) -> dict[str, int]:
+    """Return how many texts have the value 1, by label."""
     outputs = load_scorer(scorer).score([ScorerInput(text, "", "en") for text in texts])
-    counts: dict[str, int] = defaultdict(int)
-    for one in outputs:
-        counts[str(one.label)] += one.value == 1.0
-    return {"n": len(texts), **{label: n for label, n in sorted(counts.items()) if n}}
+    return dict(sorted(Counter(str(one.label) for one in outputs if one.value == 1.0).items()))
 
 
-def _gibberish(rng: random.Random) -> dict[str, float]:
+def _gibberish(rng: random.Random) -> dict[str, dict[str, Any]]:
     def words() -> str:
         sizes = [rng.randint(3, 10) for _ in range(40)]
         return " ".join("".join(rng.choice(ALPHABET) for _ in range(size)) for size in sizes)
@@ -112,11 +121,13 @@ def _gibberish(rng: random.Random) -> dict[str, float]:
             "".join(chr(rng.randint(0x21, 0x7E)) for _ in range(200)) for _ in range(200)
         ],
     }
-    return {name: _alarms("degeneration", texts).get("gibberish", 0) / 200
-            for name, texts in kinds.items()}  # fmt: skip
+    return {
+        name: _share(MADE, "found", _labels("degeneration", texts).get("gibberish", 0), len(texts))
+        for name, texts in kinds.items()
+    }
 
 
-def _planted(rng: random.Random) -> dict[str, float]:
+def _planted(rng: random.Random) -> dict[str, dict[str, Any]]:
     """Return the share found of identifiers that the checking libraries completed."""
     import phonenumbers
     from stdnum import luhn
@@ -150,30 +161,18 @@ def _planted(rng: random.Random) -> dict[str, float]:
     for kind, make in kinds.items():
         inputs = [ScorerInput(f"You can use {make()} for that.", "", "en") for _ in range(200)]
         labels = [output.label or "" for output in scorer.score(inputs)]
-        shares[kind] = sum(kind in label.split("+") for label in labels) / 200
+        found = sum(kind in label.split("+") for label in labels)
+        shares[f"planted_{kind}"] = _share(PLANTED, "found", found, len(labels))
     return shares
 
 
-def _code_in_prose(texts: Sequence[str]) -> dict[str, int]:
+def _code_in_prose(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
     outputs = load_scorer("code").score([ScorerInput(text, "", "en") for text in texts])
-    reasons: dict[str, int] = defaultdict(int)
-    for one in outputs:
-        reasons[one.reason or f"code, {one.label}"] += 1
-    return {"n": len(texts), **dict(sorted(reasons.items()))}
-
-
-def _identity_shift() -> dict[str, float]:
-    """Return the largest difference of mean sentiment between two groups, by axis."""
-    prompts = fill_probe_set(load_probe_set("neutral-carriers"))
-    inputs = [ScorerInput(one.plain, "", "en") for one in prompts]
-    values: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for prompt, output in zip(prompts, load_scorer("sentiment").score(inputs), strict=True):
-        if prompt.axis and prompt.group and output.value is not None:
-            values[prompt.axis, prompt.group].append(output.value)
-    means: dict[str, list[float]] = defaultdict(list)
-    for (axis, _), found in values.items():
-        means[axis].append(fmean(found))
-    return {axis: round(max(found) - min(found), 4) for axis, found in sorted(means.items())}
+    taken = Counter(one.reason or f"code, {one.label}" for one in outputs)
+    held = len(texts) - taken.pop("no_code", 0)
+    taken_as = dict(sorted(taken.items()))
+    entry = _share(ORDINARY, "taken_to_hold_code", held, len(texts), taken_as=taken_as)
+    return {"ordinary_texts": entry}
 
 
 if __name__ == "__main__":

@@ -18,9 +18,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from llmaudit.analysis import Analyst, Evidence
+from llmaudit.analysis import Analyst
 from llmaudit.arranging import scored_choices
 from llmaudit.config import Check, Policy
+from llmaudit.evidence import Evidence
 from llmaudit.findings import Finding
 from llmaudit.models.scripted import AnswerRule, LikelihoodRule, Match, Script, ScriptedModel
 from llmaudit.probesets import ProbeSet, fill_probe_set, load_probe_set

@@ -4,8 +4,8 @@ Every sentence can be filled with every group, so label and group are independen
 Abusive statements stand beside their contrasts: the same words denied, quoted and condemned,
 reported, or said of things. The phenomena (negation, counter-speech, threats, harmless profanity,
 idioms) are well known from the literature on hate-speech detection; the wording is ours. The
-sentences that measure the identity shift (``identity_shift.py``, ``probes/calibration``) are other
-ones, and what resembles an evaluation text is dropped by ``toxicity_data.py``.
+sentences that measure the identity shift (``probes/calibration``) are others, and what resembles
+an evaluation text is dropped by ``toxicity_data.py``.
 """
 
 from __future__ import annotations

@@ -189,7 +189,7 @@ def test_scripted_models_are_checked_too(tmp_path: Path) -> None:
 
 def test_a_file_of_no_kind_is_a_problem(tmp_path: Path) -> None:
     (found,) = lint_files([write(tmp_path, "other.yaml", "a: 1\n")])
-    assert "is no probe set, lexicon, wrappers, suite, policy or scripted model" in found.problem
+    assert "is no probe set, lexicon, wrappers, suite, policy, scripted model" in found.problem
 
 
 def test_a_run_refuses_what_names_nothing(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from audit_cases import SUITE, write
 from llmaudit.config import AuditConfig
 from llmaudit.errors import UsageError
-from llmaudit.planning import CARRIERS, Plan, make_plan
+from llmaudit.planning import Plan, make_plan
 from llmaudit.probesets import fill_probe_set, limit_prompts, load_probe_set
 from llmaudit.records import Prompt
 
@@ -78,21 +78,26 @@ def _add(folder: Path, name: str, axis: str = "handedness", language: str = "en"
     return f"{name}.yaml"
 
 
+CARRIERS = "neutral-carriers"
+CLASSES = ("neutral", "positive", "negative", "toxic")
+
+
 def _carrier_groups(plan: Plan) -> set[tuple[str | None, str | None]]:
-    return {(prompt.axis, prompt.group) for prompt in plan.carriers.prompts}
+    return {(prompt.axis, prompt.group) for prompt in plan.carrier_prompts}
 
 
 def test_carriers_name_the_groups_of_an_own_axis(tmp_path: Path) -> None:
     plan = _plan(tmp_path, _add(tmp_path, "own"))
     assert _carrier_groups(plan) == {("handedness", "left"), ("handedness", "right")}
     carriers = load_probe_set(CARRIERS)
-    assert len(plan.carriers.prompts) == 2 * len(carriers.definition.templates or ())
+    [planned] = plan.carriers
+    assert len(planned.prompts) == 2 * len(carriers.definition.templates or ())
     assert "A left-handed person waited for the bus on Oak Street." in {
-        prompt.plain for prompt in plan.carriers.prompts
+        prompt.plain for prompt in planned.prompts
     }
-    assert plan.carriers.facts.id == CARRIERS
-    assert plan.carriers.facts.digest != carriers.digest
-    assert set(plan.carriers.facts.datasheet["lexicons"]) >= {"gender", "handedness"}
+    assert planned.facts.id == CARRIERS
+    assert planned.facts.digest != carriers.digest
+    assert set(planned.facts.datasheet["lexicons"]) >= {"gender", "handedness"}
 
 
 def test_carriers_name_the_groups_of_an_own_lexicon_for_a_shipped_axis(tmp_path: Path) -> None:
@@ -102,17 +107,37 @@ def test_carriers_name_the_groups_of_an_own_lexicon_for_a_shipped_axis(tmp_path:
 
 def test_shipped_lexicons_leave_the_carriers_as_they_are(tmp_path: Path) -> None:
     plan = _plan(tmp_path, "hiring-decisions", "descriptions-and-stories")
-    carriers = load_probe_set(CARRIERS)
-    assert plan.carriers.facts.digest == carriers.digest
-    assert len(plan.carriers.prompts) == 1012  # as the set's datasheet says
-    assert not _plan(tmp_path, "harmful-requests").carriers.prompts
+    assert [one.facts.id for one in plan.carriers] == [f"{kind}-carriers" for kind in CLASSES]
+    for planned in plan.carriers:
+        assert planned.facts.digest == load_probe_set(planned.facts.id).digest
+    # 23 groups on the five axes that the sets compare, of the 41 that the carriers know.
+    assert [len(one.prompts) for one in plan.carriers] == [44 * 23, 40 * 23, 40 * 23, 40 * 23]
+    assert not _plan(tmp_path, "harmful-requests").carriers
+
+
+def test_carriers_that_are_not_neutral_are_for_shares_alone(tmp_path: Path) -> None:
+    decisions = _plan(tmp_path, "hiring-decisions")
+    assert [one.facts.id for one in decisions.carriers] == [CARRIERS]
 
 
 def test_carriers_are_not_filled_with_words_of_another_language(tmp_path: Path) -> None:
     plan = _plan(tmp_path, _add(tmp_path, "eigen", language="de"))
-    assert plan.carriers.prompts == ()
+    assert {prompt.language for prompt in plan.carrier_prompts} == {"de"}
+    # Sentences with a case that the lexicon does not have are left out.
+    assert 2 * 30 < len(plan.carrier_prompts) < 2 * 44
     british = _plan(tmp_path, _add(tmp_path, "own", language="en-GB"))
     assert _carrier_groups(british) == {("handedness", "left"), ("handedness", "right")}
+
+
+def test_a_lexicon_without_agreement_leaves_out_the_sentences_that_agree(tmp_path: Path) -> None:
+    path = tmp_path / _add(tmp_path, "propio", language="es")
+    path.write_text(path.read_text("utf-8").replace("score_disp", "share_disp"), encoding="utf-8")
+    plan = _plan(tmp_path, "propio.yaml")
+    assert [one.facts.id for one in plan.carriers] == [f"{kind}-carriers-es" for kind in CLASSES]
+    assert len(plan.carriers[0].prompts) == 2 * 44
+    toxic = plan.carriers[3].prompts
+    assert 2 * 20 <= len(toxic) < 2 * 40
+    assert not any("{" in prompt.plain for prompt in toxic)
 
 
 def test_two_lexicons_for_one_axis_are_refused(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ probe_sets:
   - {id: about.yaml, samples: 2, max_new_tokens: 30}
   - {id: asked.yaml, samples: 2, max_new_tokens: 30}
   - {id: hiring-decisions}
-scorers: [word, decision, refusal]
+scorers: [word, decision, refusal, regard]
 """
 
 PROBE_SET = """
@@ -122,6 +122,7 @@ templates:
 CHECKED = {
     "score_disparity": ("about", "word"),
     "share_disparity": ("about", "word"),
+    "regard_disparity": ("about", "regard"),
     "decision_disparity": ("asked", "decision"),
     "choice_log_odds_disparity": ("hiring-decisions", None),
 }

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from audit_cases import GOOD, small_audit
-from llmaudit.audit import score_run
+from audit_cases import GOOD, SUITE, small_audit, write
+from llmaudit.audit import report_run, score_run
 from llmaudit.cli import main
 from llmaudit.errors import StoreError, UnknownNameError
-from llmaudit.records import Prompt, Task
-from llmaudit.scorers import load_scorer
-from llmaudit.scoring import answer_items, carrier_items, references_of
+from llmaudit.progress import Silence
+from llmaudit.records import Prompt, ScorerFacts, Task
+from llmaudit.scorers import ScorerInput, ScorerOutput, load_scorer
+from llmaudit.scoring import add_scorers, answer_items, carrier_items, references_of
 from llmaudit.store import RunStore
 
 LEAKING = GOOD.replace(
@@ -55,6 +57,44 @@ def test_a_scorer_is_added_without_generating_again(tmp_path: Path) -> None:
     assert "[email masked]" in report
     results = json.loads((before.directory / "results.json").read_text(encoding="utf-8"))
     assert "ann.lee@mail.de" not in json.dumps(results)
+
+
+class SecondReader:
+    """Takes every answer for a refusal."""
+
+    facts = ScorerFacts(
+        "second", "1", "second-1", "refusal", (0.0, 1.0), "neutral", ("any",), "MIT", "Refuses."
+    )
+
+    def score(self, inputs: Sequence[ScorerInput]) -> list[ScorerOutput]:
+        """Return the same label for all."""
+        return [ScorerOutput(1.0, label="full_refusal") for _ in inputs]
+
+
+def test_a_second_scorer_of_a_construct_is_held_against_the_first(tmp_path: Path) -> None:
+    before = small_audit(tmp_path, GOOD)
+    assert before.run.agreements == ()
+    with RunStore.open(before.directory) as store:
+        add_scorers(store, [SecondReader()], Silence())
+    after = report_run(before.directory)
+    (found,) = after.run.agreements
+    assert (found.construct, found.scorers) == ("refusal", ("refusal", "second"))
+    counts = before.run.counts
+    assert (found.n, found.differing) == (counts.generations, counts.generations - counts.refusals)
+    report = after.report.read_text(encoding="utf-8")
+    assert "that refusal and second see most differently" in report
+    results = json.loads((before.directory / "results.json").read_text(encoding="utf-8"))
+    assert results["agreements"][0]["disputed"][0]["scores"]
+
+
+def test_a_metric_that_a_set_declares_and_no_scorer_serves_is_said(tmp_path: Path) -> None:
+    listed = "  - {id: context-leakage, samples: 1, max_new_tokens: 20, limit: 4}\nscorers:"
+    suite = write(tmp_path, "leaks.yaml", SUITE.replace("scorers:", listed))
+    done = small_audit(tmp_path, suite=str(suite))
+    [(measured, [estimate])] = [pair for pair in done.run.measured if pair[0].metric == "leak_rate"]
+    assert measured.reason == estimate.reason == "No scorer for leakage was used in this run."
+    assert (measured.scorer, estimate.value) == (None, None)
+    assert "No scorer for leakage was used" in done.report.read_text(encoding="utf-8")
 
 
 def test_scoring_twice_adds_nothing(tmp_path: Path) -> None:

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass
 
-from llmaudit.arranging import without_refused
 from llmaudit.config import Check, Policy
-from llmaudit.findings import NO_SCORER_OWN, Estimate, Finding, Measurement
+from llmaudit.correcting import correct
+from llmaudit.corrections import Correction
+from llmaudit.evidence import Evidence, MeasureKey, Measurer, only_counts
+from llmaudit.findings import Estimate, Finding, Measurement
 from llmaudit.looks import WHOLE, Look
-from llmaudit.metrics import METRICS, MetricSpec, measure
-from llmaudit.metrics.corrected import add_corrected
+from llmaudit.metrics import METRICS, MetricSpec
 from llmaudit.metrics.group_effects import add_discovery_rates
 from llmaudit.policies import spread_checks
 from llmaudit.records import (
     ProbeSetFacts,
-    ScoredChoices,
-    ScoredSample,
     ScorerFacts,
     Task,
     Verdict,
-    WrittenSample,
-    content_id,
 )
 from llmaudit.verdicts import (
     ScorersUsed,
@@ -34,64 +30,16 @@ from llmaudit.verdicts import (
     requirement_findings,
 )
 
-#: What scorers read by counting, or by fixed words, whatever else a text says. Such a scorer gives
-#: texts that differ in the group they name the same value, so it has no disparity of its own.
-_COUNTED = frozenset({"length", "decision"})
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What a run has gathered, arranged by probe set and scorer.
-
-    Attributes
-    ----------
-    probe_sets : mapping of str to ProbeSetFacts
-    samples : mapping of (probe set, scorer) to sequence of ScoredSample
-    choices : mapping of probe set to sequence of ScoredChoices
-    carriers : mapping of scorer to sequence of ScoredSample
-        Scores of the carrier set's neutral sentences.
-    scorers : mapping of str to ScorerFacts
-        Those that were loaded.
-    missing_scorers : mapping of str to str
-        Those that were not, and why.
-    unserved : mapping of str to str
-        The probe sets that the model cannot serve, and why.
-    licence, licence_class : str
-        The model's licence by name and by class.
-    written : mapping of probe set to sequence of WrittenSample
-    """
-
-    probe_sets: Mapping[str, ProbeSetFacts]
-    samples: Mapping[tuple[str, str], Sequence[ScoredSample]]
-    choices: Mapping[str, Sequence[ScoredChoices]]
-    carriers: Mapping[str, Sequence[ScoredSample]]
-    scorers: Mapping[str, ScorerFacts]
-    missing_scorers: Mapping[str, str] = field(default_factory=dict)
-    unserved: Mapping[str, str] = field(default_factory=dict)
-    licence: str = "unknown"
-    licence_class: str = "unknown"
-    written: Mapping[str, Sequence[WrittenSample]] = field(default_factory=dict)
-
 
 @dataclass(frozen=True)
 class Analysis:
-    """Findings, what was measured without a margin, and what scorers add by themselves."""
+    """Findings, what was measured, what scorers add by themselves, and disparities without that."""
 
     findings: tuple[Finding, ...]
     verdict: Verdict
     measured: tuple[tuple[Measurement, tuple[Estimate, ...]], ...]
     scorer_own: tuple[Measurement, ...]
-
-
-@dataclass(frozen=True)
-class MeasureKey:
-    """One measurement to make."""
-
-    metric: str
-    probe_set: str
-    axis: str | None
-    scorer: str | None
-    contrast: str = "others"
+    corrections: tuple[Correction, ...] = ()
 
 
 def analyse(evidence: Evidence, policy: Policy, *, suite_id: str, seed: int) -> Analysis:
@@ -126,7 +74,7 @@ class Analyst:
         self.policy = spread_checks(policy, evidence.probe_sets.values())
         self.keys: dict[str, MeasureKey] = {}
         self._evidence = evidence
-        self._measurer = _Measurer(evidence, seed)
+        self._measurer = Measurer(evidence, seed)
         self._reasons: dict[str, str] = {}
         for check in self.policy.checks:
             found = find_measure(check, evidence, suite_id)
@@ -192,12 +140,46 @@ class Analyst:
         scorer_own = tuple(
             self._measurer.measure_scorer(key) for key in everything if self._needs_own(key)
         )
-        return Analysis(findings, overall_verdict(findings), tuple(measured), scorer_own)
+        levels = self._levels(decided)
+        corrected = (
+            self._correct(
+                key, look, one, levels.get(key, 1 - self.policy.alpha * look.spending.now)
+            )
+            for key, look, one in zip(everything, looked, rated, strict=True)
+            if self._needs_own(key)
+        )
+        corrections = tuple(one for one in corrected if one is not None)
+        return Analysis(
+            findings, overall_verdict(findings), tuple(measured), scorer_own, corrections
+        )
+
+    def _levels(self, decided: Sequence[Finding]) -> dict[MeasureKey, float]:
+        """Return the level of the intervals of what a check judges, so that a correction has it."""
+        return {
+            self.keys[one.check]: one.estimate.level
+            for one in reversed(decided)
+            if one.check in self.keys and one.estimate is not None
+        }
+
+    def _correct(
+        self, key: MeasureKey, look: Look, measured: Measurement, level: float
+    ) -> Correction | None:
+        """Return a disparity without its scorer's own."""
+        return correct(
+            key,
+            measured,
+            self._measurer.measure_scorer(key),
+            self._measurer.rows(key, look),
+            self._evidence.carriers.get(str(key.scorer), ()),
+            language=self._evidence.probe_sets[key.probe_set].language,
+            level=level,
+            rng=self._measurer.generator("corrected", key),
+        )
 
     def _needs_own(self, key: MeasureKey) -> bool:
         """Say whether a scorer's own disparity bears on this measurement."""
         facts = self._evidence.scorers.get(str(key.scorer))
-        return key.axis is not None and facts is not None and not _only_counts(facts)
+        return key.axis is not None and facts is not None and not only_counts(facts)
 
     def everything(self) -> tuple[MeasureKey, ...]:
         """Return what the checks and then what the probe sets name, each once."""
@@ -233,114 +215,32 @@ def _scorers_used(evidence: Evidence) -> ScorersUsed:
     return ScorersUsed(constructs, scored, evidence.missing_scorers)
 
 
-def find_rows(evidence: Evidence, key: MeasureKey) -> list[Any]:
-    """Return the rows of the model's results that a measurement is made of."""
-    rows: Sequence[Any]
-    needs = METRICS[key.metric].needs
-    if needs == "choices":
-        rows = evidence.choices.get(key.probe_set, ())
-    elif needs == "texts":
-        rows = evidence.written.get(key.probe_set, ())
-    else:
-        scored = evidence.samples.get((key.probe_set, str(key.scorer)), ())
-        if _is_blind_to_refusals(evidence, key):
-            scored = without_refused(scored, _labelled_refusals(evidence, key.probe_set))
-        rows = scored
-    return _of_axis(rows, key)
-
-
-def _is_blind_to_refusals(evidence: Evidence, key: MeasureKey) -> bool:
-    """Say whether groups are compared by what is said of them, which a refusal leaves open."""
-    facts = evidence.scorers.get(str(key.scorer))
-    content = facts is not None and facts.construct in {"toxicity", "sentiment"}
-    return content and METRICS[key.metric].by_axis
-
-
-def _labelled_refusals(evidence: Evidence, probe_set: str) -> Iterator[ScoredSample]:
-    for name, facts in evidence.scorers.items():
-        if facts.construct == "refusal":
-            yield from evidence.samples.get((probe_set, name), ())
-
-
-def _of_axis(rows: Sequence[Any], key: MeasureKey) -> list[Any]:
-    return [row for row in rows if key.axis is None or row.prompt.axis == key.axis]
-
-
-class _Measurer:
-    """Makes each measurement once."""
-
-    def __init__(self, evidence: Evidence, seed: int) -> None:
-        self._evidence = evidence
-        self._seed = seed
-        self._made: dict[tuple[str, MeasureKey, frozenset[str] | None], Measurement] = {}
-
-    def measure(self, key: MeasureKey, look: Look) -> Measurement:
-        """Return the measurement of the model at a look."""
-        rows = find_rows(self._evidence, key)
-        if look.templates is not None:
-            rows = [row for row in rows if row.prompt.template_id in look.templates]
-        return self._measure("model", key, rows, look.templates)
-
-    def measure_scorer(self, key: MeasureKey) -> Measurement:
-        """Return the same metric of the scorer alone, on neutral sentences."""
-        return self._measure("scorer", key, self._evidence.carriers.get(str(key.scorer), ()))
-
-    def _measure(
-        self,
-        of: str,
-        key: MeasureKey,
-        rows: Sequence[Any],
-        templates: frozenset[str] | None = None,
-    ) -> Measurement:
-        import numpy as np
-
-        if (of, key, templates) not in self._made:
-            name = [self._seed, of, key.metric, key.probe_set, key.axis, key.scorer, key.contrast]
-            rng = np.random.default_rng(int(content_id(name), 16))
-            made = measure(
-                key.metric,
-                _of_axis(rows, key),
-                probe_set=key.probe_set,
-                axis=key.axis,
-                scorer=key.scorer,
-                contrast=key.contrast,
-                rng=rng,
-            )
-            facts = self._evidence.scorers.get(str(key.scorer))
-            if facts is not None:
-                made = add_corrected(made, facts, rng)
-                made = _without_own(made) if _only_counts(facts) else made
-            self._made[of, key, templates] = made
-        return self._made[of, key, templates]
-
-
 def _keys(facts: ProbeSetFacts, evidence: Evidence) -> list[MeasureKey]:
-    """Return every measurement that a probe set declares, for every scorer that can serve it."""
+    """Return every measurement that a probe set declares, for every scorer that can serve it.
+
+    Where a set declares a metric for which the run has no scorer, that is said in its place.
+    """
     keys = []
-    for name in dict.fromkeys((*facts.metrics, *_everywhere(facts))):
+    for name in dict.fromkeys((*facts.metrics, *_everywhere(facts, evidence))):
         spec = METRICS[name]
         axes: Sequence[str | None] = facts.axes if spec.by_axis else (None,)
         scorers: Sequence[str | None] = (None,)
         if spec.needs == "scores":
             scorers = [one for one, its in evidence.scorers.items() if _serves(its, spec)]
+            if not scorers and name in facts.metrics:
+                axes, scorers = (None,), (None,)
         keys += [MeasureKey(name, facts.id, axis, scorer) for axis in axes for scorer in scorers]
     return keys
 
 
-def _everywhere(facts: ProbeSetFacts) -> Iterator[str]:
+def _everywhere(facts: ProbeSetFacts, evidence: Evidence) -> Iterator[str]:
     """Yield what is measured of every set that asks for text, in the order of the table."""
     if facts.task is Task.GENERATE:
-        yield from (name for name, spec in METRICS.items() if spec.everywhere)
-
-
-def _without_own(made: Measurement) -> Measurement:
-    """Return a measurement that says of itself that its scorer has no disparity of its own."""
-    return replace(made, detail={**made.detail, NO_SCORER_OWN: True})
-
-
-def _only_counts(facts: ScorerFacts) -> bool:
-    """Say whether a scorer cannot have a disparity of its own: it looks for no meaning."""
-    return facts.construct in _COUNTED
+        written = evidence.written.get(facts.id, ())
+        samples = 1 + max((row.sample_index for row in written), default=0)
+        for name, spec in METRICS.items():
+            if spec.everywhere and spec.samples <= samples:
+                yield name
 
 
 def _serves(facts: ScorerFacts, spec: MetricSpec) -> bool:

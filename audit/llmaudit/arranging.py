@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -17,6 +17,28 @@ from llmaudit.records import (
     ScorerFacts,
     WrittenSample,
 )
+
+NEUTRAL, POSITIVE, NEGATIVE, TOXIC = "neutral", "positive", "negative", "toxic"
+"""The classes of carrier sentences; only ``toxic`` is toxic."""
+CLASS = "class"
+"""The tag of a carrier sentence that says its class."""
+
+
+def carrier_class(prompt: Prompt) -> str:
+    """Return the class of a carrier sentence; those of older runs, which name none, are neutral."""
+    return prompt.tags.get(CLASS, NEUTRAL)
+
+
+def carriers_of(
+    rows: Iterable[ScoredSample], language: str, classes: Collection[str] = (NEUTRAL,)
+) -> list[ScoredSample]:
+    """Return a scorer's scores of the carrier sentences of a language, whatever its region."""
+    main = language.partition("-")[0]
+    return [
+        row
+        for row in rows
+        if carrier_class(row.prompt) in classes and row.prompt.language.partition("-")[0] == main
+    ]
 
 
 def prompt_text(prompt: Prompt) -> str:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from llmaudit.asked_models import free_memory
 from llmaudit.errors import AuditError, ModelError
 from llmaudit.locking import PolicyLock, refuse_scorer
 from llmaudit.models.base import Model
 from llmaudit.planning import Plan
 from llmaudit.progress import Progress
 from llmaudit.records import Capability, Prompt
-from llmaudit.scorers import Scorer, ScoringItem, load_scorer, score_generations
-from llmaudit.scoring import answer_items, carrier_items
+from llmaudit.scorer_models import ScorerLoader, public_name, uses_model
+from llmaudit.scorers import Scorer, ScoringItem, load_scorer
+from llmaudit.scoring import answer_items, scoring_parts
 from llmaudit.store import RunStore
 
 _LOG = logging.getLogger(__name__)
@@ -40,6 +42,8 @@ class Asker:
     tell : Progress
     lock : PolicyLock, optional
         Scorers that differ from it are refused.
+    loader : ScorerLoader, optional
+        Loads scorers that are models of their own, once the audited model has answered.
     """
 
     def __init__(
@@ -49,10 +53,26 @@ class Asker:
         scorers: Mapping[str, Scorer],
         tell: Progress,
         lock: PolicyLock | None,
+        loader: ScorerLoader | None = None,
     ) -> None:
-        self._store, self._model, self._tell, self._lock = store, model, tell, lock
+        self._store, self._tell, self._lock = store, tell, lock
+        self._held: Model | None = model
+        self._loader = loader or ScorerLoader()
+        self._asked: frozenset[str] = frozenset()
         self._scorers: dict[str, Scorer | None] = dict(scorers)
         self._recorded: set[str] = set()
+
+    @property
+    def _model(self) -> Model:
+        if self._held is None:
+            raise ModelError("the model was let go of, and cannot be asked any more")
+        return self._held
+
+    def release_model(self) -> None:
+        """Let go of the audited model, to make room for those that score: it has answered."""
+        self._tell.note("the audited model has answered, and is let go of before others are loaded")
+        self._held = None
+        free_memory()
 
     def store_prompts(self, plan: Plan) -> None:
         """Store a plan's prompts, carriers included, with the exact texts that are sent."""
@@ -93,18 +113,17 @@ class Asker:
     def score(self, plan: Plan, *, label: str = "") -> None:
         """Let every scorer score every answer, and the carriers where its own bias matters."""
         answers = self._answers()
+        self._asked = frozenset(plan.asked_scorers)
         for name in plan.scorers:
             scorer = self._scorer(name)
             if scorer is None:
                 continue
-            items = [*answers, *carrier_items(scorer.facts, plan.carriers.prompts)]
-            done = self._store.scored_request_ids(scorer.facts.digest)
-            todo = [item for item in items if item.generation.request_id not in done]
-            before = len(items) - len(todo)
-            with self.stage(f"scores by {name}", len(items), before, label) as stage:
-                for scores in score_generations(scorer, todo):
-                    self._store.add_scores(scores)
-                    stage.advance(len(scores))
+            for part in scoring_parts(scorer, answers, plan.carrier_prompts):
+                todo, before = part.left(self._store.scored_request_ids(scorer.facts.digest))
+                with self.stage(part.stage, len(part.items), before, label) as stage:
+                    for scores in part.score(scorer, todo):
+                        self._store.add_scores(scores)
+                        stage.advance(len(scores))
 
     @contextmanager
     def stage(self, name: str, total: int, done: int = 0, label: str = "") -> Iterator[_Stage]:
@@ -138,13 +157,21 @@ class Asker:
         return scorer
 
     def _load_or_record(self, name: str) -> Scorer | None:
-        """Load a scorer; one that cannot be loaded leaves its checks *not tested*."""
+        """Load a scorer; one that cannot be loaded leaves its checks *not tested*.
+
+        One that the user asked for must be there: the run stops, and the same command goes on.
+        """
         try:
-            if _fetches(name):
+            if uses_model(name):
+                return self._loader.load(name, self._tell.note)
+            if may_fetch(name):
                 return load_scorer(name, progress=self._tell.note)
             return load_scorer(name)
         except AuditError as error:
-            self._store.add_event("scorer missing", {"name": name, "reason": str(error)})
+            if name in self._asked:
+                raise
+            missing = {"name": public_name(name), "reason": str(error)}
+            self._store.add_event("scorer missing", missing)
             self._tell.note(f"scorer {name} could not be loaded: {error}")
             return None
 
@@ -204,9 +231,43 @@ def _surviving(results: Iterator[ResultT], model: Model) -> Generator[ResultT, N
         ) from error
 
 
-def _fetches(name: str) -> bool:
+def load_scorers(
+    names: Iterable[str],
+    given: Mapping[str, Mapping[str, Any]],
+    tell: Progress,
+    loader: ScorerLoader | None = None,
+) -> dict[str, Scorer]:
+    """Return scorers that were asked for by name, of which none may be missing.
+
+    Parameters
+    ----------
+    names : iterable of str
+    given : mapping of str to mapping
+        Options by scorer, from `llmaudit.scorers.detoxify_options`.
+    tell : Progress
+    loader : ScorerLoader, optional
+        Loads those that are models of their own.
+
+    Raises
+    ------
+    AuditError
+        If one is unknown or cannot be loaded.
+    """
+    loaded = {}
+    for name in dict.fromkeys(names):
+        if loader is not None and uses_model(name):
+            loaded[name] = loader.load(name, tell.note)
+            continue
+        options = dict(given.get(name, {}))
+        if may_fetch(name):
+            options["progress"] = tell.note
+        loaded[name] = load_scorer(name, **options)
+    return loaded
+
+
+def may_fetch(name: str) -> bool:
     """Say whether a scorer may have to fetch files, and so takes a listener."""
-    return name.partition(":")[0] in {"toxicity", "detoxify"}
+    return name.partition("#")[0].partition(":")[0] in {"toxicity", "detoxify", "regard"}
 
 
 def _peak_memory() -> int:

@@ -8,17 +8,17 @@ requests, and only those without a result are asked.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from llmaudit.artifacts import ReportOptions, withdraw_manifest, write_artifacts
-from llmaudit.asking import Asker
+from llmaudit.asking import Asker, load_scorers
 from llmaudit.config import AuditConfig, Policy, as_plain
 from llmaudit.directories import find_directory
-from llmaudit.errors import Interrupted, UnknownNameError, UsageError
+from llmaudit.errors import Interrupted, UsageError
 from llmaudit.examples import evidence_rows
 from llmaudit.findings import Run
 from llmaudit.gathering import gather_run, read_run
@@ -29,7 +29,8 @@ from llmaudit.models.loading import LoadOptions, load_model
 from llmaudit.planning import Plan, make_plan
 from llmaudit.progress import Progress, Silence
 from llmaudit.sampling import sample_until_settled
-from llmaudit.scorers import list_scorers, load_scorer
+from llmaudit.scorer_models import ScorerLoader, ScorerOptions, scorer_options, uses_model
+from llmaudit.scorers import detoxify_options
 from llmaudit.scoring import add_scorers
 from llmaudit.sessions import SessionLock, refuse_begun_without
 from llmaudit.store import RunStore
@@ -68,11 +69,15 @@ def run_audit(
     """
     tell = progress or Silence()
     refuse_faulty_files(config.suite, config.policy)
-    plan = make_plan(config)
-    _check_scorer_names(plan.scorers)
+    loader = ScorerLoader(scorer_options(config))
+    plan = make_plan(loader.add_judge(config))
+    loader.check_names(plan.scorers)
     refuse_expired(plan.policy, today())
     lock = hold_plan(plan, config.locked) if config.locked else None
-    asked = {name: load_scorer(name) for name in plan.asked_scorers}
+    given = detoxify_options(plan.scorers, config.detoxify_checkpoint, config.detoxify_dtype)
+    loader.check(filter(uses_model, plan.asked_scorers), tell.note)
+    early = (name for name in plan.asked_scorers if not uses_model(name))
+    asked = load_scorers((*early, *given), given, tell)
     model = load_model(config.model, _load_options(config), progress=tell.note)
     identity = plan.identity(model.facts.digest)
     directory = find_directory(config, model.facts.name, plan.suite.id, identity)
@@ -80,12 +85,15 @@ def run_audit(
         if lock is not None:
             refuse_begun_without(_stored_lock(lock), store.events(), directory)
         withdraw_manifest(directory)
-        asker = Asker(store, model, asked, tell, lock)
+        asker = Asker(store, model, asked, tell, lock, loader)
         _begin_session(store, plan, model, config, command, lock)
+        del model  # the asker alone holds it, and lets go of it before scorers' own models
         try:
             for part in sample_until_settled(store, plan, config.budget, tell):
                 asker.store_prompts(part.plan)
                 asker.ask(part.plan, label=part.label, late=part.late)
+                if plan.design is None and any(map(uses_model, plan.scorers)):
+                    asker.release_model()
                 asker.score(part.plan, label=part.label)
             store.add_event("complete")
             with asker.stage("report", 1) as stage:
@@ -119,7 +127,13 @@ def report_run(
 
 
 def score_run(
-    directory: Path, names: Sequence[str], *, progress: Progress | None = None
+    directory: Path,
+    names: Sequence[str],
+    *,
+    checkpoints: Sequence[str] = (),
+    detoxify_dtype: str = "float32",
+    options: ScorerOptions | None = None,
+    progress: Progress | None = None,
 ) -> Finished:
     """Add scorers to a finished run and write its report again; the model is not needed.
 
@@ -129,6 +143,10 @@ def score_run(
         A run directory.
     names : sequence of str
         The scorers; all are loaded before anything is written.
+    checkpoints, detoxify_dtype
+        See :func:`llmaudit.scorers.detoxify_options`.
+    options : ScorerOptions, optional
+        Cards, and a judge, whose rubrics are scored besides ``names``.
     progress : Progress, optional
         Told of stages and results as they come.
 
@@ -138,9 +156,15 @@ def score_run(
         If a scorer is unknown or cannot be loaded, or the run is not finished.
     """
     tell = progress or Silence()
-    _check_scorer_names(names)
+    loader = ScorerLoader(options)
+    asked = tuple(dict.fromkeys((*names, *loader.judge_names)))
+    if not asked:
+        raise UsageError("name a scorer to add with --scorer, or a judge with --judge")
+    loader.check_names(asked)
+    given = detoxify_options(asked, checkpoints, detoxify_dtype)
     with RunStore.open(directory) as store, _log_file(directory):
-        scorers = [load_scorer(name) for name in dict.fromkeys(names)]
+        loader.check(filter(uses_model, asked), tell.note)
+        scorers = list(load_scorers(asked, given, tell, loader).values())
         read_run(store)
         withdraw_manifest(directory)
         add_scorers(store, scorers, tell)
@@ -196,15 +220,8 @@ def _write(
 
 def _load_options(config: AuditConfig) -> LoadOptions:
     """Return what of the configuration concerns loading: each has the same name in both."""
-    return LoadOptions(**{one.name: getattr(config, one.name) for one in fields(LoadOptions)})
-
-
-def _check_scorer_names(names: Iterable[str]) -> None:
-    """Refuse an unknown scorer before anything is loaded."""
-    known = list_scorers()
-    for name in names:
-        if name not in known:
-            raise UnknownNameError("scorer", name, known)
+    known = (one.name for one in fields(LoadOptions) if one.name in type(config).model_fields)
+    return LoadOptions(**{name: getattr(config, name) for name in known})
 
 
 def _open_store(directory: Path, identity: Mapping[str, Any], *, fresh: bool) -> RunStore:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from llmaudit.analysis import Evidence, MeasureKey, find_measure, find_rows
+from llmaudit.analysis import find_measure
 from llmaudit.changes import (
     RATE_PART,
     Answer,
@@ -28,6 +28,7 @@ from llmaudit.comparability import (
     refuse_obstacles,
 )
 from llmaudit.config import Check, Policy, as_plain
+from llmaudit.evidence import Evidence, MeasureKey, find_rows
 from llmaudit.findings import Measurement
 from llmaudit.gathering import StoredRun, gather_evidence, read_run
 from llmaudit.metrics import METRICS, Request, measure

@@ -73,6 +73,10 @@ class AuditConfig(BaseModel):
     ``base_url``, ``concurrency`` and ``request_timeout`` (seconds) concern models on servers.
     ``engine`` ``vllm`` divides layers over ``tensor_parallel`` GPUs.
     ``locked`` is a policy lock; a run that differs from it is refused.
+    ``detoxify_checkpoint`` holds files, each as ``FILE`` or ``VARIANT=FILE``; ``detoxify_dtype``
+    says how Detoxify's scorers multiply.
+    ``scorer_cards`` are cards of checkpoints that score; ``judge`` is a model that scores by
+    ``rubrics``, on the server ``judge_base_url`` if it is on one.
     ``until_settled`` asks in rounds, and only on where a check is open, within ``budget``.
     """
 
@@ -82,6 +86,12 @@ class AuditConfig(BaseModel):
     suite: str = "quick"
     policy: str = "default"
     scorers: tuple[str, ...] = ()
+    detoxify_checkpoint: tuple[str, ...] = ()
+    detoxify_dtype: Literal["float32", "bfloat16"] = "float32"
+    scorer_cards: tuple[Path, ...] = ()
+    judge: Annotated[str, Field(min_length=1)] | None = None
+    judge_base_url: str | None = None
+    rubrics: tuple[str, ...] = ()
     out: Path | None = None
     samples: Annotated[int, Field(ge=1, le=1_000)] | None = None
     max_new_tokens: Annotated[int, Field(ge=1, le=8_192)] | None = None

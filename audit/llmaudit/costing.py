@@ -118,7 +118,8 @@ def estimate_cost(config: AuditConfig, plan: Plan) -> Cost:
         If the model, its adapter or the device is unknown, or options do not go together.
     """
     trust = Trust(config.allow_pickle, config.trust_remote_code)
-    options = LoadOptions(**{one.name: getattr(config, one.name) for one in fields(LoadOptions)})
+    known = (one.name for one in fields(LoadOptions) if one.name in type(config).model_fields)
+    options = LoadOptions(**{name: getattr(config, name) for name in known})
     prefix = find_prefix(config.model)
     check_options(options, prefix=prefix)
     if prefix is not None:

@@ -101,7 +101,7 @@ def choose_examples(
         for key in sorted(found)[:_MOST_EXAMPLES]:
             chosen.setdefault(key, "drawn at random")
         for key, why in chosen.items():
-            yield _example(shown, key, by_request.get(key, {}), why)
+            yield show_example(shown, key, by_request.get(key, {}), why)
 
 
 def _bears_on(facts: ProbeSetFacts, scorer: ScorerFacts) -> bool:
@@ -123,7 +123,18 @@ def _ranked(
     return sorted(values, key=lambda key: (-values[key], key))[:_MOST_EXAMPLES]
 
 
-def _example(shown: Shown, request_id: str, scores: Mapping[str, Score], why: str) -> Example:
+def show_example(shown: Shown, request_id: str, scores: Mapping[str, Score], why: str) -> Example:
+    """Return one generation for the report, personal identifiers masked that it gives away.
+
+    Parameters
+    ----------
+    shown : Shown
+    request_id : str
+    scores : mapping of scorer name to Score
+        Every score it got.
+    why : str
+        Why it is shown.
+    """
     one = shown.generations[request_id]
     prompt = shown.prompts[one.prompt_id]
     return Example(

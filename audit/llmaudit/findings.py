@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from llmaudit.corrections import Correction
+from llmaudit.humanlabels import HumanLabels
 from llmaudit.records import ModelFacts, ProbeSetFacts, Score, ScorerFacts, Verdict
 
 if TYPE_CHECKING:
@@ -213,12 +215,63 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
+class AgreementFigure:
+    """Krippendorff's alpha with its interval: 1 is agreement, 0 what chance gives.
+
+    ``reason`` says why there is no ``value``, or no interval around it.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How far two scorers of one construct agree on a run's answers.
+
+    Attributes
+    ----------
+    construct : str
+    scorers : (str, str)
+    n, n_missing : int
+        Answers that both gave a value, and that only one of them did.
+    clusters : int
+        Templates that the ``n`` answers are to.
+    level : float
+        The confidence level of the intervals.
+    values : AgreementFigure
+        Of the values as numbers, each from 0 to 1 of its scorer's range.
+    labels : AgreementFigure or None
+        Of the labels as names where both scorers use the same ones, else of the sides of their
+        shipped thresholds; None where there is neither.
+    differing : int
+        Answers under different labels, or on different sides.
+    disputed : tuple of Example
+        The answers whose values are farthest apart, each text once.
+    """
+
+    construct: str
+    scorers: tuple[str, str]
+    n: int
+    n_missing: int
+    clusters: int
+    level: float
+    values: AgreementFigure
+    labels: AgreementFigure | None
+    differing: int
+    disputed: tuple[Example, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """How many requests came to what.
 
     ``errors``, ``unsupported`` (what the model cannot serve, which is no error) and ``empty`` are
     states of a request; ``degenerate`` and ``refusals`` are labels that scorers gave to answers;
-    ``unscored`` counts the scores that a scorer failed to give.
+    ``unscored`` counts the scores that a scorer failed to give, and ``unscored_by_scorer`` the
+    answers that each scorer gave no value, by the reason, whether or not that is its failure.
     """
 
     requests: int
@@ -232,6 +285,7 @@ class Counts:
     errors_by_kind: Mapping[str, int] = field(default_factory=dict)
     prompts_by_set: Mapping[str, int] = field(default_factory=dict)
     unsupported: int = 0
+    unscored_by_scorer: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,3 +388,6 @@ class Run:
     warnings: tuple[str, ...] = ()
     lock: str | None = None
     rounds: Rounds | None = None
+    agreements: tuple[Agreement, ...] = ()
+    human_labels: HumanLabels | None = None
+    corrections: tuple[Correction, ...] = ()

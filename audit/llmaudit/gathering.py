@@ -9,12 +9,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from llmaudit.analysis import Analysis, Analyst, Evidence
+from llmaudit.agreement import measure_agreements
+from llmaudit.analysis import Analysis, Analyst
 from llmaudit.arranging import scored_choices, scored_samples, written_samples
 from llmaudit.config import Policy, as_plain
 from llmaudit.errors import StoreError
+from llmaudit.evidence import Evidence
 from llmaudit.examples import choose_examples
-from llmaudit.findings import Counts, Finding, Rounds, Run, Timing
+from llmaudit.findings import Counts, Finding, Rounds, Run
 from llmaudit.looks import Cell, Design, read_design
 from llmaudit.policies import policy_digest
 from llmaudit.records import (
@@ -25,18 +27,27 @@ from llmaudit.records import (
     ProbeSetFacts,
     Prompt,
     Score,
+    ScoredSample,
     ScorerFacts,
     Task,
     WeightFile,
     content_id,
 )
+from llmaudit.review.estimating import add_labels
+from llmaudit.review.framing import Answers
 from llmaudit.rounds import Played, conclude_rounds, play_rounds
-from llmaudit.sessions import find_lock, judged_on
+from llmaudit.sessions import find_lock, judged_on, read_timing
 from llmaudit.settling import settling_seconds
 from llmaudit.store import Event, RunStore
 from llmaudit.unserved import Result, unserved_sets
 
-_SCORER_FAILURES = frozenset({"scorer_error", "invalid_score", "language", "too_long"})
+_SCORER_FAILURES = frozenset(
+    {
+        *("scorer_error", "invalid_score", "language", "too_long", "unparseable_verdict"),
+        *("scorer_model_empty", "scorer_model_failed", "scorer_model_unsupported"),
+        "scorer_model_too_long",
+    }
+)
 
 
 def carrier_request_id(prompt_id: str) -> str:
@@ -142,12 +153,7 @@ def gather_evidence(stored: StoredRun) -> Evidence:
         probe_sets=stored.probe_sets,
         samples=scored_samples(stored.prompts, requests, scores, stored.scorers),
         choices=scored_choices(stored.prompts, stored.likelihoods),
-        carriers={
-            scorer: rows
-            for (_, scorer), rows in scored_samples(
-                stored.prompts, carriers, scores, stored.scorers
-            ).items()
-        },
+        carriers=_by_scorer(scored_samples(stored.prompts, carriers, scores, stored.scorers)),
         scorers=stored.scorers,
         missing_scorers=stored.missing_scorers,
         unserved=_unserved(stored),
@@ -157,12 +163,22 @@ def gather_evidence(stored: StoredRun) -> Evidence:
     )
 
 
+def _by_scorer(
+    samples: Mapping[tuple[str, str], Sequence[ScoredSample]],
+) -> dict[str, list[ScoredSample]]:
+    """Return the rows of all carrier sets by scorer."""
+    found: dict[str, list[ScoredSample]] = {}
+    for (_, scorer), rows in samples.items():
+        found.setdefault(scorer, []).extend(rows)
+    return found
+
+
 def gather_run(stored: StoredRun, policy: Policy) -> Run:
     """Analyse a stored run against a policy and put together what the report needs."""
     scores, evidence = current_scores(stored), gather_evidence(stored)
     suite = stored.identity["suite"]
     analysis, rounds = _analyse(stored, evidence, policy)
-    return Run(
+    run = Run(
         id=content_id(stored.identity),
         directory=stored.directory.name,
         command=stored.session["command"],
@@ -174,13 +190,14 @@ def gather_run(stored: StoredRun, policy: Policy) -> Run:
         probe_sets=tuple(stored.probe_sets.values()),
         scorers=tuple(stored.scorers.values()),
         scorer_own=analysis.scorer_own,
+        corrections=analysis.corrections,
         counts=_count(stored, scores),
         measured=analysis.measured,
         findings=analysis.findings,
         verdict=analysis.verdict,
         examples=tuple(choose_examples(stored, stored.probe_sets, stored.scorers, scores)),
         timing=replace(
-            _timing(stored.events), settling_seconds=_settling(stored, analysis.findings)
+            read_timing(stored.events), settling_seconds=_settling(stored, analysis.findings)
         ),
         warnings=tuple(
             f"Scorer {name} could not be loaded, so nothing was measured with it: {why}"
@@ -188,7 +205,10 @@ def gather_run(stored: StoredRun, policy: Policy) -> Run:
         ),
         lock=_held_lock(stored, policy),
         rounds=rounds,
+        agreements=measure_agreements(stored, scores, stored.scorers, int(stored.identity["seed"])),
     )
+    answers = Answers(stored.prompts, stored.generations, scores, stored.scorers)
+    return add_labels(run, stored.events, answers)
 
 
 def _analyse(
@@ -350,24 +370,14 @@ def _count(stored: StoredRun, scores: Sequence[Score]) -> Counts:
         unsupported=unsupported,
         errors_by_kind=dict(errors),
         prompts_by_set=dict(prompts),
+        unscored_by_scorer=_unscored(stored, scores),
     )
 
 
-def _timing(events: Sequence[Event]) -> Timing:
-    """Add up what the sessions took."""
-    stages: Counter[str] = Counter()
-    peak = 0
-    for event in events:
-        if event.kind == "stage":
-            stages[str(event.data["stage"])] += float(event.data["seconds"])  # type: ignore[assignment]
-            peak = max(peak, int(event.data["peak_memory_bytes"]))
-    sessions = sum(event.kind == "session" for event in events)
-    return Timing(
-        started=events[0].time,
-        finished=events[-1].time,
-        seconds=sum(stages.values()),
-        stage_seconds=dict(stages),
-        peak_memory_bytes=peak or None,
-        sessions=sessions,
-        judged_on=judged_on(events).isoformat(),
-    )
+def _unscored(stored: StoredRun, scores: Sequence[Score]) -> dict[str, dict[str, int]]:
+    """Count the answers without a value by scorer and reason; carriers are no answers."""
+    found: dict[str, Counter[str]] = {}
+    for score in scores:
+        if score.value is None and score.request_id in stored.generations:
+            found.setdefault(score.scorer, Counter())[str(score.reason)] += 1
+    return {name: dict(sorted(found[name].items())) for name in sorted(found)}

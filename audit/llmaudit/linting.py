@@ -7,9 +7,9 @@ and groups.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmaudit.config import Suite
 from llmaudit.errors import FileProblem, InvalidFileError
@@ -22,15 +22,20 @@ from llmaudit.probesets import (
     load_probe_set,
 )
 from llmaudit.records import Task
-from llmaudit.scorers import list_scorers
+from llmaudit.scorers import knows_scorer, list_scorers
 from llmaudit.verdicts.waivers import today
 from llmaudit.yamlfile import Document, read_yaml, read_yaml_partly, validate
 from llmaudit.yamlproblems import KeyPath, name_nearest
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 _SUFFIXES = frozenset({".yaml", ".yml"})
 #: Files of these kinds are checked as far as they are sound, so that all faults are told at once.
 _READ_PARTLY = frozenset({"probe set", "lexicon", "wrappers"})
 _SCRIPT_KEYS = frozenset({"answers", "likelihoods"})
+_RUBRIC_KEYS = frozenset({"question", "scale"})
+_CARD_KEYS = frozenset({"kind", "construct"})
 
 
 def find_files(paths: Iterable[Path]) -> list[Path]:
@@ -64,7 +69,7 @@ def _is_visible_yaml(file: Path, folder: Path) -> bool:
 
 
 def lint_files(files: Sequence[Path]) -> list[FileProblem]:
-    """Return every fault of probe sets, lexicons, suites, policies and scripted models.
+    """Return every fault of probe sets, lexicons, suites, policies and the files that stand alone.
 
     A policy may name the probe sets that ship, those linted with it, and those of a suite that
     is linted with it.
@@ -138,6 +143,7 @@ class _Known:
 
     def __init__(self) -> None:
         self._files = find_probe_sets()
+        self._shipped: dict[str, ProbeSet] = {}
         self._others: dict[str, ProbeSet] = {}
 
     def add(self, probe_set: ProbeSet) -> None:
@@ -150,17 +156,49 @@ class _Known:
         return self._others.get(name) or self.get_shipped(name)
 
     def get_shipped(self, name: str) -> ProbeSet | None:
-        return load_probe_set(name) if name in self._files else None
+        if name in self._files and name not in self._shipped:
+            self._shipped[name] = load_probe_set(name)
+        return self._shipped.get(name)
 
     def shipped_names(self) -> set[str]:
         return set(self._files)
 
 
 def _kind(data: Any) -> str | None:
+    keys = set(data) if isinstance(data, dict) else set()
+    # Rubrics and cards name a construct, as probe sets do.
+    if keys & _RUBRIC_KEYS and "construct" in keys:
+        return "rubric"
+    if keys >= _CARD_KEYS:
+        return "scorer card"
     kind = find_kind(data)
-    if kind is None and isinstance(data, dict) and _SCRIPT_KEYS & set(data):
-        return "scripted model"
-    return kind
+    return "scripted model" if kind is None and _SCRIPT_KEYS & keys else kind
+
+
+def _script_format() -> type[BaseModel]:
+    from llmaudit.models.scripted import Script
+
+    return Script
+
+
+def _rubric_format() -> type[BaseModel]:
+    from llmaudit.scorers.rubrics import Rubric
+
+    return Rubric
+
+
+def _card_format() -> type[BaseModel]:
+    from llmaudit.scorers.scorer_cards import ScorerCard
+
+    return ScorerCard
+
+
+#: Kinds of files that name nothing else: they are sound where they fit their format.
+_ALONE: Mapping[str, Callable[[], type[BaseModel]]] = {
+    "scripted model": _script_format,
+    "rubric": _rubric_format,
+    "scorer card": _card_format,
+}
 
 
 def _lint_one(document: Document, kind: str | None, known: _Known) -> list[FileProblem]:
@@ -169,18 +207,22 @@ def _lint_one(document: Document, kind: str | None, known: _Known) -> list[FileP
             return list(_check_suite(document, validate(document, Suite), known))
         if kind == "policy":
             return find_policy_faults(document, known, today())
-        if kind == "scripted model":
-            from llmaudit.models.scripted import Script
-
-            validate(document, Script)
+        if kind is not None and kind in _ALONE:
+            validate(document, _ALONE[kind]())
             return []
         if kind == "probe set":
             known.add(load_probe_set(document.path))
     except InvalidFileError as error:
         return list(error.problems)
     if kind is None:
-        what = "is no probe set, lexicon, wrappers, suite, policy or scripted model"
-        remedy = "they have the keys templates, groups, wrappers, probe_sets, checks and answers"
+        what = (
+            "is no probe set, lexicon, wrappers, suite, policy, scripted model, rubric or card of "
+            "a scorer"
+        )
+        remedy = (
+            "they have the keys templates, groups, wrappers, probe_sets, checks, answers, scale "
+            "and kind"
+        )
         return [document.problem((), what, remedy)]
     return lint_file(document.path)
 
@@ -207,6 +249,6 @@ def _check_suite(document: Document, suite: Suite, known: _Known) -> Iterator[Fi
             problem = f"{entry.id!r} is for scorers: no model is asked anything by it"
             yield document.problem(key, problem, "take it out")
     for place, scorer in enumerate(suite.scorers):
-        if scorer not in list_scorers():
+        if not knows_scorer(scorer):
             remedy = name_nearest(scorer, list_scorers())
             yield document.problem(("scorers", place), f"unknown scorer {scorer!r}", remedy)

@@ -17,7 +17,8 @@ from llmaudit.errors import AuditError, InvalidFileError, ScorerError, UsageErro
 from llmaudit.planning import Plan
 from llmaudit.policies import FilePart, Policy, drop_empty, plain_policy
 from llmaudit.records import content_id
-from llmaudit.scorers import load_scorer, scorer_facts_without_loading
+from llmaudit.scorer_models import ScorerLoader, uses_model
+from llmaudit.scorers import detoxify_options, load_scorer, scorer_facts_without_loading
 from llmaudit.yamlfile import read_yaml, validate
 
 SUFFIX = ".lock"
@@ -196,22 +197,43 @@ def load_lock(path: Path) -> PolicyLock:
     return lock
 
 
-def lock_plan(plan: Plan) -> PolicyLock:
+def lock_plan(
+    plan: Plan,
+    checkpoints: Sequence[str] = (),
+    loader: ScorerLoader | None = None,
+    *,
+    detoxify_dtype: str = "float32",
+) -> PolicyLock:
     """Return the lock of a plan; scorers are loaded where only that tells what they are.
+
+    Parameters
+    ----------
+    plan : Plan
+    checkpoints, detoxify_dtype
+        See :func:`llmaudit.scorers.detoxify_options`.
+    loader : ScorerLoader, optional
+        Loads scorers that are models of their own.
 
     Raises
     ------
     ScorerError
         If such a scorer cannot be loaded.
     """
-    digests = {name: _known_digest(name) or _loaded_digest(name) for name in plan.scorers}
+    given = detoxify_options(plan.scorers, checkpoints, detoxify_dtype)
+    named = loader or ScorerLoader()
+    digests = {
+        name: _known_digest(name) or _loaded_digest(name, given.get(name, {}), named)
+        for name in plan.scorers
+    }
     return make_lock(plan.identity(""), plan.policy, digests)
 
 
-def _loaded_digest(name: str) -> str:
+def _loaded_digest(name: str, given: Mapping[str, Any], loader: ScorerLoader) -> str:
     """Return the digest of a scorer that has to be loaded for that."""
     try:
-        return load_scorer(name).facts.digest
+        if uses_model(name):
+            return loader.load(name).facts.digest
+        return load_scorer(name, **given).facts.digest
     except AuditError as error:
         raise ScorerError(
             f"scorer {name} cannot be locked, because only its files tell what it is: {error}"

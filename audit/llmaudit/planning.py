@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from llmaudit.arranging import NEUTRAL
 from llmaudit.budgets import generations_of
+from llmaudit.calibration import LABELS, carrier_sets
 from llmaudit.config import (
     AuditConfig,
     Policy,
@@ -21,6 +23,7 @@ from llmaudit.config import (
 from llmaudit.errors import UsageError
 from llmaudit.looks import Cell, Design, cell_of, divide_prompts
 from llmaudit.probesets import (
+    LexiconFile,
     ProbeSet,
     cross_with,
     fill_probe_set,
@@ -40,8 +43,8 @@ from llmaudit.records import (
     content_id,
 )
 
-#: The probe set whose neutral sentences measure what a scorer adds by itself.
-CARRIERS = "neutral-carriers"
+SHARES = "share_disparity"
+"""The metric whose correction needs carrier sentences of every class."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Plan:
     suite: Suite
     policy: Policy
     sets: tuple[PlannedSet, ...]
-    carriers: PlannedSet
+    carriers: tuple[PlannedSet, ...]
     scorers: tuple[str, ...]
     asked_scorers: tuple[str, ...]
     seed: int
@@ -92,8 +95,13 @@ class Plan:
     @property
     def prompts(self) -> Iterator[Prompt]:
         """Every prompt of the run, carriers last."""
-        for planned in (*self.sets, self.carriers):
+        for planned in (*self.sets, *self.carriers):
             yield from planned.prompts
+
+    @property
+    def carrier_prompts(self) -> list[Prompt]:
+        """Every carrier text of the run."""
+        return [prompt for planned in self.carriers for prompt in planned.prompts]
 
     def generation_requests(self, model_digest: str) -> list[GenerationRequest]:
         """Return every sample that the model is asked for, in the suite's order."""
@@ -154,7 +162,7 @@ class Plan:
                     "samples": planned.samples,
                     "decoding": asdict(planned.decoding),
                 }
-                for planned in (*self.sets, self.carriers)
+                for planned in (*self.sets, *self.carriers)
             ],
         }
         if self.design is not None:
@@ -178,7 +186,7 @@ def make_plan(config: AuditConfig) -> Plan:
         _plan_set(probe_set, entry, suite, config)
         for probe_set, entry in zip(loaded, suite.probe_sets, strict=True)
     )
-    carriers = _plan_carriers(loaded)
+    carriers = _plan_carriers(loaded, policy)
     scorers = tuple(dict.fromkeys((*suite.scorers, *config.scorers)))
     design = _design(sets) if config.until_settled else None
     _check_budget(config, design, sets)
@@ -235,7 +243,8 @@ def _load_set(entry: SuiteEntry, suite: Suite) -> ProbeSet:
 
 def _refuse_equal_ids(loaded: Sequence[ProbeSet], suite: Suite) -> None:
     """Refuse two sets of one id, of which results could not be told apart."""
-    files: dict[str, Path] = {CARRIERS: find_probe_sets()[CARRIERS]}
+    shipped = find_probe_sets()
+    files: dict[str, Path] = {name: shipped[name] for name in carrier_sets().values()}
     for probe_set in loaded:
         name = probe_set.definition.id
         if name in files:
@@ -261,22 +270,53 @@ def _plan_set(
     return _planned(probe_set, prompts, samples, decoding)
 
 
-def _plan_carriers(loaded: Sequence[ProbeSet]) -> PlannedSet:
-    """Plan the carrier texts for the groups that the run compares, its own lexicons' included."""
-    carriers = load_probe_set(CARRIERS)
-    lexicons, digests = dict(carriers.lexicons), dict(carriers.lexicon_digests)
-    used: dict[str, Path] = {}
-    for probe_set in loaded:
-        if _main_language(probe_set) != _main_language(carriers):
-            continue  # the carriers cannot be filled with words of another language
+def _plan_carriers(loaded: Sequence[ProbeSet], policy: Policy) -> tuple[PlannedSet, ...]:
+    """Plan the carrier texts for the groups that the run compares, its own lexicons' included.
+
+    In a set's own language, where there are carriers in it. Neutral ones show what a scorer adds to
+    a disparity; those of the other classes are needed only where shares are compared.
+    """
+    planned = []
+    shipped = carrier_sets()
+    for language in sorted({language for language, _ in shipped}):
+        compared = [one for one in loaded if _main_language(one) == language]
+        for kind in LABELS:
+            needed = [one for one in compared if kind == NEUTRAL or _compares_shares(one, policy)]
+            used = _lexicons_of(needed)
+            if used and (language, kind) in shipped:
+                planned.append(_plan_carrier_set(shipped[language, kind], used))
+    return tuple(planned)
+
+
+def _compares_shares(probe_set: ProbeSet, policy: Policy) -> bool:
+    """Say whether shares of toxic texts are compared between groups of a set."""
+    file = probe_set.definition
+    asked = any(
+        check.metric == SHARES and check.probe_set in {"", file.id} for check in policy.checks
+    )
+    return asked or SHARES in file.metrics
+
+
+def _lexicons_of(compared: Sequence[ProbeSet]) -> dict[str, tuple[LexiconFile, str]]:
+    """Return the lexicon of every axis that is compared, with its digest."""
+    used: dict[str, tuple[LexiconFile, str]] = {}
+    origin: dict[str, Path] = {}
+    for probe_set in compared:
         for axis, digest in probe_set.lexicon_digests.items():
-            if axis in used and digests[axis] != digest:
+            if axis in used and used[axis][1] != digest:
                 raise UsageError(
-                    f"{used[axis]} and {probe_set.path} use two different lexicons for the axis "
+                    f"{origin[axis]} and {probe_set.path} use two different lexicons for the axis "
                     f"{axis!r}. Use one, or name the axis of the other differently."
                 )
-            used[axis] = probe_set.path
-            lexicons[axis], digests[axis] = probe_set.lexicons[axis], digest
+            used[axis], origin[axis] = (probe_set.lexicons[axis], digest), probe_set.path
+    return used
+
+
+def _plan_carrier_set(name: str, used: Mapping[str, tuple[LexiconFile, str]]) -> PlannedSet:
+    carriers = load_probe_set(name)
+    lexicons, digests = dict(carriers.lexicons), dict(carriers.lexicon_digests)
+    for axis, (lexicon, digest) in used.items():
+        lexicons[axis], digests[axis] = lexicon, digest
     if digests != carriers.lexicon_digests:
         carriers = cross_with(carriers, lexicons, digests)
     prompts = tuple(prompt for prompt in fill_probe_set(carriers) if prompt.axis in used)

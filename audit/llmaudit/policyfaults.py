@@ -27,7 +27,7 @@ from llmaudit.policies import (
 from llmaudit.probesets import ProbeSet
 from llmaudit.probesets.metricneeds import check_metric_needs
 from llmaudit.probesets.schema import METRICS as METRICS_BY_TASK
-from llmaudit.scorers import list_scorers, scorer_facts_without_loading
+from llmaudit.scorers import knows_scorer, list_scorers, scorer_facts_without_loading
 from llmaudit.verdicts.waivers import say_expired
 from llmaudit.yamlfile import Document, validate
 from llmaudit.yamlproblems import name_nearest
@@ -119,7 +119,7 @@ def _metric_faults(check: Check) -> Iterator[_Fault]:
         yield "metric", f"unknown metric {check.metric!r}", name_nearest(check.metric, METRICS)
     if check.scorer is None:
         return
-    if check.scorer not in list_scorers():
+    if not knows_scorer(check.scorer):
         yield "scorer", *_unknown_scorer(check.scorer)
     elif spec is not None:
         facts = scorer_facts_without_loading(check.scorer)
@@ -193,7 +193,7 @@ def _demand_faults(document: Document) -> Iterator[FileProblem]:
     for place, demanded in _parts(document, "scorers", ScorerDemand):
         key = ("scorers", place)
         constructs = _scorer_constructs()
-        if demanded.name is not None and demanded.name not in list_scorers():
+        if demanded.name is not None and not knows_scorer(demanded.name):
             yield document.problem((*key, "name"), *_unknown_scorer(demanded.name))
         wanted = demanded.construct_name
         if wanted is not None and wanted not in constructs:

@@ -358,8 +358,9 @@ class ScorerFacts:
 
     ``card`` holds its measured error: for each evaluation set the figures and where they were
     measured. ``higher_is`` says how to read the value (``worse``, ``better``, ``neutral``).
-    ``needs`` says what it cannot work without: ``nothing``, ``files``, ``a GPU`` or ``a server``;
-    not ``bounded``, the ends of ``range`` only guard against nonsense: compute nothing from them.
+    ``needs`` says what it cannot work without: ``nothing``, ``files``, ``a GPU``, ``a server`` or
+    ``a model``; not ``bounded``, the ends of ``range`` only guard against nonsense: compute nothing
+    from them.
     """
 
     name: str

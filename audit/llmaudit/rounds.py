@@ -19,8 +19,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from llmaudit.analysis import Analysis, Analyst, MeasureKey
+from llmaudit.analysis import Analysis, Analyst
 from llmaudit.config import Check, Policy
+from llmaudit.evidence import MeasureKey
 from llmaudit.findings import Finding, Measurement, Round, RoundPart, Rounds
 from llmaudit.looks import Cell, Design, Look
 from llmaudit.records import ProbeSetFacts, Task, Verdict

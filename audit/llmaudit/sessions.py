@@ -1,14 +1,17 @@
-"""What the sessions of a run were told about its policy: a day to judge it on, and a lock."""
+"""What the sessions of a run were told about its policy, a day and a lock, and what they took."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from llmaudit.errors import UsageError
+from llmaudit.findings import Timing
+from llmaudit.review.history import KINDS as REVIEW_KINDS
 from llmaudit.store import Event
 
 
@@ -89,3 +92,23 @@ def refuse_begun_without(lock: SessionLock, events: Iterable[Event], where: Path
             f"the run in {where} was begun without this lock, so its thresholds may have been "
             f"chosen after seeing results. Use another --out, or --fresh to start over there."
         )
+
+
+def read_timing(events: Sequence[Event]) -> Timing:
+    """Add up what the sessions took; a review that came later is no part of the run."""
+    stages: Counter[str] = Counter()
+    peak = 0
+    for event in events:
+        if event.kind == "stage":
+            stages[str(event.data["stage"])] += float(event.data["seconds"])  # type: ignore[assignment]
+            peak = max(peak, int(event.data["peak_memory_bytes"]))
+    sessions = sum(event.kind == "session" for event in events)
+    return Timing(
+        started=events[0].time,
+        finished=[event.time for event in events if event.kind not in REVIEW_KINDS][-1],
+        seconds=sum(stages.values()),
+        stage_seconds=dict(stages),
+        peak_memory_bytes=peak or None,
+        sessions=sessions,
+        judged_on=judged_on(events).isoformat(),
+    )

@@ -14,6 +14,7 @@ import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -125,10 +126,17 @@ def read_yaml_partly(
         As :func:`read_yaml` does, but for anchors, aliases, tags, duplicate keys and control
         characters in values, which are returned. None stands where an alias stood.
     """
-    content = _read_bytes(path, max_bytes)
+    document, problems = _read_content(path, _read_bytes(path, max_bytes))
+    return document, list(problems)
+
+
+@lru_cache(maxsize=64)
+def _read_content(path: Path, content: bytes) -> tuple[Document, tuple[FileProblem, ...]]:
+    """Return what a file's bytes say; a lexicon is read once for all the sets that it serves."""
     builder = _Builder(path)
     builder.read(_decode(path, content))
-    return Document(builder.root, path, _digest(content), builder.lines), builder.problems
+    document = Document(builder.root, path, _digest(content), builder.lines)
+    return document, tuple(builder.problems)
 
 
 def parse_yaml(text: str, path: Path) -> Any:

@@ -22,8 +22,9 @@ from adaptive_answers import KINDS, Kind, simulate_evidence
 from designs import Table, as_measurement, binary_rates
 from family_errors import DISPARITY, GROUPS, LINKS, MARGIN, METRICS, RATE, SPREAD, make_policy
 
-from llmaudit.analysis import Analyst, MeasureKey
+from llmaudit.analysis import Analyst
 from llmaudit.config import AuditConfig, Policy
+from llmaudit.evidence import MeasureKey
 from llmaudit.findings import Finding, Measurement
 from llmaudit.looks import Cell, Design, Look, Portion
 from llmaudit.planning import make_plan

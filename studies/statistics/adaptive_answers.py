@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llmaudit.analysis import Evidence
+from llmaudit.evidence import Evidence
 from llmaudit.planning import Plan, PlannedSet
 from llmaudit.records import (
     Likelihood,
@@ -68,9 +68,9 @@ def simulate_evidence(plan: Plan, kind: Kind, rng: np.random.Generator) -> Evide
         ("harmful-requests", REFUSAL): _refusals(sets["harmful-requests"], 1 - kind.complies, rng),
         ("benign-lookalikes", REFUSAL): _refusals(sets["benign-lookalikes"], kind.refuses, rng),
     }
-    facts = {planned.facts.id: planned.facts for planned in (*plan.sets, plan.carriers)}
+    facts = {planned.facts.id: planned.facts for planned in (*plan.sets, *plan.carriers)}
     carriers = [
-        _scored(prompt, 0, TOXICITY, float(rng.beta(2, 998))) for prompt in plan.carriers.prompts
+        _scored(prompt, 0, TOXICITY, float(rng.beta(2, 998))) for prompt in plan.carrier_prompts
     ]
     return Evidence(
         probe_sets=facts,

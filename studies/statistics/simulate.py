@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from corrected_coverage import correct_means, correct_shares
 from effect_coverage import correct_prevalence, cover_effects, size_of_tests
 from family_errors import count_errors
 from interval_coverage import cover_means, cover_rates
@@ -34,6 +35,14 @@ TABLES: dict[str, tuple[str, Callable[[int, int, int], Rows]]] = {
     "prevalence": (
         "Coverage of 95 % intervals of corrected rates",
         lambda audits, _, seed: correct_prevalence(audits, seed),
+    ),
+    "corrected-shares": (
+        "Coverage of 95 % intervals of disparities of shares, corrected for the scorer",
+        correct_shares,
+    ),
+    "corrected-means": (
+        "Coverage of 95 % intervals of disparities of means, corrected for the scorer",
+        correct_means,
     ),
 }
 """Name of a table to its title and to what makes its rows from audits, resamples and seed."""

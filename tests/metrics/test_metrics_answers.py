@@ -145,3 +145,21 @@ def test_lengths_are_bounded_by_what_was_observed() -> None:
     assert measured.detail["observed_range"] == [-40.0, 40.0]
     assert "range" not in measured.detail
     assert "smallest and largest observed" in measured.method
+
+
+def test_negative_regard_is_counted_and_who_is_not_mentioned_stays() -> None:
+    def answers(group: str, *given: Value) -> list[ScoredSample]:
+        rows = make_samples(make_prompt("t", group), list(given), "regard")
+        return [replace(row, scale=(-1.0, 1.0)) for row in rows]
+
+    bad, good, none = (-0.9, "negative"), (0.8, "positive"), (0.0, "unmentioned")
+    rows = [*answers("a", bad, bad, none, good), *answers("b", bad, none, none, "error")]
+    measured = run_metric("regard_disparity", rows, axis="gender")
+    assert observed(measured) == [pytest.approx(2 / 4 - 1 / 3), pytest.approx(1 / 3 - 2 / 4)]
+    lows, highs = extremes(measured)
+    assert (lows[0], highs[0]) == (2 / 4 - 2 / 4, 2 / 4 - 1 / 4)
+    assert measured.detail["groups"]["b"]["labels"] == {
+        "negative": 1, "neutral": 0, "positive": 0, "unmentioned": 2, "missing": 1,
+    }  # fmt: skip
+    alone = run_metric("regard_disparity", answers("a", bad), axis="gender")
+    assert alone.reason == "1 groups named; a disparity needs two"

@@ -85,6 +85,24 @@ def test_a_missing_text_is_alike_or_not_at_all() -> None:
     assert (measured.n, measured.n_missing) == (3, 1)
 
 
+def test_the_shortfall_is_what_siblings_lack_against_one_prompt() -> None:
+    texts: dict[str, list[str | None]] = {"woman": ["a b", "a b"], "man": ["a c", "d e"]}
+    measured = run_metric("counterfactual_shortfall", written(texts), axis="gender")
+    # Two samples of one prompt: 1 and 0. Siblings: 1/2 and 0.
+    assert observed(measured) == [pytest.approx(0.5 - 0.25)]
+    assert measured.lowest is None
+    assert (measured.detail["k"], measured.detail["comparisons"]) == (2, 2)
+    texts["man"][1] = None
+    gap = run_metric("counterfactual_shortfall", written(texts), axis="gender")
+    assert observed(gap) == [pytest.approx(1 - 0.5)]
+    assert extremes(gap) == ([(1 + 0) / 2 - (0.5 + 1) / 2], [(1 + 1) / 2 - (0.5 + 0) / 2])
+    once = run_metric(
+        "counterfactual_shortfall", written({"woman": ["a"], "man": ["a"]}), axis="gender"
+    )
+    assert once.observed is None
+    assert str(once.reason).startswith("no two samples of one prompt")
+
+
 def test_an_empty_answer_is_a_text() -> None:
     texts = {"woman": ["", ""], "man": ["a", ""]}
     measured = run_metric("counterfactual_similarity", written(texts), axis="gender")

@@ -7,6 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from llmaudit.findings import (
+    Agreement,
+    AgreementFigure,
     Because,
     Counts,
     Distribution,
@@ -333,6 +335,19 @@ EXAMPLES = (
     ),
 )
 
+AGREEMENT = Agreement(
+    construct="toxicity",
+    scorers=("minilm-toxicity", "detoxify"),
+    n=128,
+    n_missing=7,
+    clusters=38,
+    level=0.95,
+    values=AgreementFigure(0.64, 0.51, 0.74),
+    labels=AgreementFigure(0.4, None, None, "too few templates for an interval"),
+    differing=9,
+    disputed=(EXAMPLES[0],),
+)
+
 
 def build_run() -> Run:
     """Return the run that every report test starts from."""
@@ -437,6 +452,7 @@ def build_run() -> Run:
         findings=FINDINGS,
         verdict=Verdict.FAIL,
         examples=EXAMPLES,
+        agreements=(AGREEMENT, replace(AGREEMENT, labels=None, disputed=())),
         timing=Timing(
             started="2026-11-22T06:00:00Z",
             finished="2026-11-22T06:03:41Z",
@@ -556,5 +572,14 @@ def poison(run: Run, payload: str) -> Run:
         findings=(finding, *run.findings),
         measured=((measured, parts), *run.measured),
         examples=(example, failed),
+        agreements=(
+            replace(
+                AGREEMENT,
+                construct=said,
+                scorers=(said, said),
+                values=AgreementFigure(None, None, None, said),
+                disputed=(example, failed),
+            ),
+        ),
         timing=replace(run.timing, started=said, stage_seconds={said: 1.0}),
     )

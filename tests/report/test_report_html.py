@@ -107,6 +107,7 @@ def test_sections_stand_in_order(page: str) -> None:
         "findings",
         "measures",
         "groups",
+        "agreements",
         "examples",
         "notes",
         "reproduce",
@@ -146,8 +147,21 @@ def test_every_finding_has_its_numbers(page: str) -> None:
 def test_examples_are_collapsed_behind_the_warning(page: str) -> None:
     section = page[page.index('<section id="examples">') : page.index('<section id="notes">')]
     assert section.index("Content warning") < section.index("<details")
-    assert section.count('<details class="examples">') == 2
+    assert section.count('<details class="examples">') == 3
     assert "<details open" not in page
+
+
+def test_the_agreement_of_scorers_and_what_they_dispute(page: str) -> None:
+    begins, ends = page.index('<section id="agreements">'), page.index('<section id="examples">')
+    text = re.sub(r"\s+", " ", Page(page[begins:ends]).text)
+    for words in (
+        "minilm-toxicity and detoxify",
+        "0.640 [0.510, 0.740]",
+        "too few templates for an interval",
+    ):
+        assert words in text
+    assert "The weather today is terrible" not in text
+    assert "Show 1 that minilm-toxicity and detoxify see most differently" in page[ends:]
 
 
 def test_no_folder_of_the_machine_is_printed(page: str) -> None:

@@ -148,3 +148,13 @@ def test_an_answer_that_was_cut_is_labelled_and_is_an_answer() -> None:
         (0.0, "ok"),
         (1.0, "gibberish"),
     ]
+
+
+def test_scripts_without_spaces_are_read_by_letters() -> None:
+    asked = "我怎么割草才不会吵醒正在午睡的宝宝？"
+    assert find_degeneration(asked, asked) is Degeneration.ECHO
+    assert find_degeneration("可以在宝宝睡醒以后再割草。", asked) is Degeneration.OK
+    parts = ("在Linux上用ps命令", "用top看CPU", "查Python进程", "用kill结束", "打开Bash终端")
+    assert find_degeneration(", ".join((*parts, "安装Docker", "重启nginx", "停止MySQL"))) is (
+        Degeneration.OK
+    )

@@ -13,7 +13,8 @@ import pytest
 
 STATISTICS = Path(__file__).parents[2] / "studies" / "statistics"
 MODULES = (
-    "designs", "effect_coverage", "family_errors", "interval_coverage", "planned_power", "simulate",
+    "corrected_coverage", "designs", "effect_coverage", "family_errors", "interval_coverage",
+    "planned_power", "simulate",
 )  # fmt: skip
 
 

@@ -33,6 +33,7 @@ from llmaudit.verdicts.spoken import SPOKEN
 RATES = tuple(name for name, spoken in SPOKEN.items() if spoken.counted != ("", ""))
 SCORES = (
     "expected_max_toxicity",
+    "counterfactual_shortfall",
     "counterfactual_similarity",
     "icat",
     "bias_ambiguous",

@@ -15,9 +15,11 @@ from llmaudit.cli.newprobe import new_probe
 from llmaudit.cli.plan import plan
 from llmaudit.cli.policy import policy
 from llmaudit.cli.report import report
+from llmaudit.cli.review import review
 from llmaudit.cli.run import run
 from llmaudit.cli.schema import schema
 from llmaudit.cli.score import score
+from llmaudit.cli.scorers import scorers
 from llmaudit.cli.show import show
 
 
@@ -48,7 +50,7 @@ def main() -> None:
 
 
 for _command in (
-    *(run, plan, check, compare, report, score, list_, show, policy, fetch),
+    *(run, plan, check, compare, report, score, review, scorers, list_, show, policy, fetch),
     *(new_probe, lint, schema, catalogue),
 ):
     main.add_command(_command)

@@ -75,8 +75,11 @@ def _steps(name: str, listener: Listener, trust: Trust) -> list[_Step]:
     from llmaudit.config import list_shipped, load_suite
     from llmaudit.models.parts import find_parts
     from llmaudit.models.registry import load_registry
+    from llmaudit.scorer_models import ScorerLoader, uses_model
     from llmaudit.scorers import list_scorers, load_scorer
 
+    if uses_model(name):
+        return [(f"scorer {name}", lambda: ScorerLoader().check([name], listener.note))]
     if name in list_shipped("suites") or name.endswith((".yaml", ".yml")):
         wanted = load_suite(name).scorers
         return [step for scorer in wanted for step in _steps(scorer, listener, trust)]

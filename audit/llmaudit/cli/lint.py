@@ -17,7 +17,7 @@ from llmaudit.errors import EXIT_USAGE, InvalidFileError
 )
 @options.json_option("files and problems as JSON")
 def lint(paths: tuple[Path, ...], as_json: bool) -> None:
-    """Check probe sets, lexicons, suites, policies and scripted models.
+    """Check probe sets, lexicons, suites, policies, scripted models, rubrics and scorer cards.
 
     FILE is a file or a folder, whose .yaml files are checked. Every problem is printed with its
     file, line, key and remedy; the exit code is 2 when there is any.

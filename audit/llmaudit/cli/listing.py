@@ -69,10 +69,15 @@ def _scorers() -> _Listing:
                 "construct": facts.construct if facts else None,
                 "languages": list(facts.languages) if facts else None,
                 "licence": facts.licence if facts else None,
+                "needs": facts.needs if facts else None,
                 "description": facts.description if facts else "of another package",
             }
         )
-    return _Listing(rows, ("name", "construct", "languages", "licence", "description"))
+    columns = ("name", "construct", "languages", "licence", "needs", "description")
+    names = {row["name"] for row in rows}
+    # Other classes of a scorer stand in JSON and in `show scorer`: they would be half of the table.
+    main = [row for row in rows if str(row["name"]).partition("#")[0] not in names - {row["name"]}]
+    return _Listing(rows, columns, table=main)
 
 
 def _suites() -> _Listing:
@@ -143,6 +148,11 @@ def list_(kind: str, as_json: bool) -> None:
 
     A path works wherever a name does: these are not all that can be used.
     """
+    print_kind(kind, as_json)
+
+
+def print_kind(kind: str, as_json: bool) -> None:
+    """Print everything of one kind that is known by name, as a table or as JSON."""
     from llmaudit.cli.output import print_json
 
     listing = _KINDS[kind]()

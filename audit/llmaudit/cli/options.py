@@ -170,9 +170,54 @@ UNTIL_SETTLED = click.option(
     is_flag=True,
     help="Ask in rounds, and only on where a check is still open.",
 )
+DETOXIFY_CHECKPOINT = click.option(
+    "--detoxify-checkpoint",
+    multiple=True,
+    metavar="[VARIANT=]FILE",
+    help="A checkpoint file for a detoxify scorer; may be given several times.",
+)
+SCORER_CARD = click.option(
+    "--scorer-card",
+    "scorer_cards",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="What an hf: or guard: scorer measures (YAML); may be given several times.",
+)
+JUDGE = click.option(
+    "--judge",
+    metavar="MODEL",
+    shell_complete=complete_models,
+    help="A model that grades the answers by rubrics: any that --model takes.",
+)
+RUBRIC = click.option(
+    "--rubric",
+    "rubrics",
+    multiple=True,
+    metavar="NAME|FILE",
+    help="What the judge is asked; may be given several times.  [default: toxicity, refusal]",
+)
+JUDGE_BASE_URL = click.option(
+    "--judge-base-url", metavar="URL", help="Server of an openai:NAME judge."
+)
+DETOXIFY_DTYPE = click.option(
+    "--detoxify-dtype",
+    type=NearestChoice(["float32", "bfloat16"]),
+    default="float32",
+    show_default=True,
+    help="bfloat16 is faster and less exact, where the processor has it.",
+)
 RUN_DIRECTORY = click.argument(
     "run_directory", metavar="RUN", type=click.Path(path_type=Path, file_okay=False)
 )
+
+
+def scorer_parts(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say what its scorers are made of."""
+    parts = (DETOXIFY_CHECKPOINT, DETOXIFY_DTYPE, SCORER_CARD, JUDGE, RUBRIC, JUDGE_BASE_URL)
+    for option in reversed(parts):
+        command = option(command)
+    return command
 
 
 def json_option(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -27,6 +27,7 @@ def policy() -> None:
     shell_complete=complete_scorers,
     help="A scorer besides the suite's own; may be given several times.",
 )
+@options.scorer_parts
 @options.SAMPLES
 @options.MAX_NEW_TOKENS
 @options.TEMPERATURE
@@ -51,9 +52,13 @@ def lock(policy_file: str, out: Path | None, force: bool, **given: Any) -> None:
     from llmaudit.linting import refuse_faulty_files
     from llmaudit.locking import default_lock_path, lock_plan, write_lock
     from llmaudit.planning import make_plan
+    from llmaudit.scorer_models import ScorerLoader, scorer_options
 
     config = options.make_config(model="any", policy=policy_file, **given)
     refuse_faulty_files(config.suite, config.policy)
-    made = lock_plan(make_plan(config))
+    loader = ScorerLoader(scorer_options(config))
+    plan = make_plan(loader.add_judge(config))
+    loader.check_names(plan.scorers)
+    made = lock_plan(plan, config.detoxify_checkpoint, loader, detoxify_dtype=config.detoxify_dtype)
     path = write_lock(made, out or default_lock_path(policy_file), force=force)
     print_line(f"{path}  {made.digest}")

@@ -30,6 +30,7 @@ _NEW_OBJECTS = 2_000_000
     shell_complete=complete_scorers,
     help="A scorer besides the suite's own; may be given several times.",
 )
+@options.scorer_parts
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),

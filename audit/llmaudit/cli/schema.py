@@ -11,7 +11,7 @@ from llmaudit.cli import options
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-_KINDS = ("probe", "lexicon", "wrappers", "suite", "policy")
+_KINDS = ("probe", "lexicon", "wrappers", "suite", "policy", "rubric", "scorer-card")
 
 
 @click.command(short_help="Print a file format as JSON Schema, for editors.")
@@ -19,8 +19,9 @@ _KINDS = ("probe", "lexicon", "wrappers", "suite", "policy")
 def schema(kind: str) -> None:
     """Print the format of a kind of file as JSON Schema.
 
-    KIND is probe, lexicon, wrappers, suite or policy. Editors that know YAML schemas complete keys
-    and mark mistakes with it. For the YAML language server, write it to a file and begin yours with
+    KIND is probe, lexicon, wrappers, suite, policy, rubric or scorer-card. Editors that know YAML
+    schemas complete keys and mark mistakes with it. For the YAML language server, write it to a
+    file and begin yours with
 
         # yaml-language-server: $schema=probe.schema.json
 
@@ -36,6 +37,8 @@ def _schema(kind: str) -> dict[str, Any]:
     from llmaudit.probesets.schema import ProbeSetFile
     from llmaudit.probesets.schemas import describe_format, lexicon_format
     from llmaudit.probesets.wrapping import WrapperFile
+    from llmaudit.scorers.rubrics import Rubric
+    from llmaudit.scorers.scorer_cards import ScorerCard
 
     if kind == "lexicon":
         return lexicon_format()
@@ -44,5 +47,7 @@ def _schema(kind: str) -> dict[str, Any]:
         "wrappers": WrapperFile,
         "suite": config.Suite,
         "policy": config.Policy,
+        "rubric": Rubric,
+        "scorer-card": ScorerCard,
     }
     return describe_format(models[kind], f"llmaudit {kind} file")

@@ -61,11 +61,17 @@ def scorer(name: str, as_json: bool) -> None:
     """Show a scorer: what it measures and how wrong it is known to be."""
     from dataclasses import asdict
 
-    from llmaudit.scorers import scorer_facts_without_loading
+    from llmaudit.cli.scorersheets import describe_scorer
+    from llmaudit.scorers import describe_needs, list_scorers, scorer_facts_without_loading
 
     facts = scorer_facts_without_loading(name)
     unknown = {"name": name, "description": "of another package; its facts come when it is loaded"}
-    _print(asdict(facts) if facts else unknown, as_json)
+    others = [one for one in list_scorers() if one.startswith(f"{name}#")]
+    more = {"other_classes": others, "needed_files": describe_needs(name)}
+    if facts is None:
+        _print(unknown, as_json)
+    else:
+        _print((asdict(facts) if as_json else describe_scorer(facts)) | more, as_json)
 
 
 @show.command()

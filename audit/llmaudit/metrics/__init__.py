@@ -23,19 +23,22 @@ from llmaudit.metrics.answers import (
 )
 from llmaudit.metrics.building import Request
 from llmaudit.metrics.choices import choice_log_odds_disparity, stereotype_preference
-from llmaudit.metrics.code import insecure_code
+from llmaudit.metrics.code import attribute_use, insecure_code
 from llmaudit.metrics.coreference import coreference_gap
 from llmaudit.metrics.decisions import decision_disparity
 from llmaudit.metrics.disparity import score_disparity, share_disparity
+from llmaudit.metrics.flagged import flagged_fraction
 from llmaudit.metrics.leaks import extraction_rate, injection_rate, leak_rate
 from llmaudit.metrics.questions import bias_ambiguous, bias_disambiguated, question_accuracy
+from llmaudit.metrics.regard import regard_disparity
 from llmaudit.metrics.safety import harmful_compliance, over_refusal
-from llmaudit.metrics.similarity import counterfactual_similarity
+from llmaudit.metrics.similarity import counterfactual_shortfall, counterfactual_similarity
 from llmaudit.metrics.toxicity import (
     expected_max_toxicity,
     toxic_fraction,
     toxicity_probability,
 )
+from llmaudit.metrics.translated import assigned_gender
 from llmaudit.metrics.triples import icat, language_modelling_score, stereotype_score
 from llmaudit.records import ScoredChoices, ScoredSample, WrittenSample
 
@@ -43,15 +46,19 @@ __all__ = [
     "METRICS",
     "MetricSpec",
     "Request",
+    "assigned_gender",
+    "attribute_use",
     "bias_ambiguous",
     "bias_disambiguated",
     "choice_log_odds_disparity",
     "coreference_gap",
+    "counterfactual_shortfall",
     "counterfactual_similarity",
     "decision_disparity",
     "degenerate_share",
     "expected_max_toxicity",
     "extraction_rate",
+    "flagged_fraction",
     "harmful_compliance",
     "icat",
     "injection_rate",
@@ -64,6 +71,7 @@ __all__ = [
     "over_refusal",
     "pii_leak_rate",
     "question_accuracy",
+    "regard_disparity",
     "score_disparity",
     "share_disparity",
     "stereotype_preference",
@@ -95,6 +103,8 @@ class MetricSpec:
     everywhere : bool
         Whether it is measured on every set that asks for text, declared there or not: what it
         says does not depend on what is asked.
+    samples : int
+        The fewest samples of a prompt without which it is undefined.
     """
 
     name: str
@@ -106,6 +116,7 @@ class MetricSpec:
     function: Callable[[Sequence[Any], Request], Measurement]
     also: frozenset[str] = frozenset()
     everywhere: bool = False
+    samples: int = 1
 
     @property
     def by_axis(self) -> bool:
@@ -133,7 +144,7 @@ _TABLE = (
     MetricSpec(
         "score_disparity", "disparity of mean scores", "scores", "toxicity",
         "score difference", 0.0, score_disparity,
-        also=frozenset({"sentiment", "refusal", "length"}),
+        also=frozenset({"sentiment", "refusal", "length", "regard", "regard-shift"}),
     ),
     MetricSpec(
         "share_disparity", "disparity of shares over the threshold", "scores", "toxicity",
@@ -160,8 +171,16 @@ _TABLE = (
         "ROUGE-L", 1.0, counterfactual_similarity, everywhere=True,
     ),
     MetricSpec(
+        "counterfactual_shortfall", "likeness that counterfactual texts lack", "texts", None,
+        "ROUGE-L difference", 0.0, counterfactual_shortfall, everywhere=True, samples=2,
+    ),
+    MetricSpec(
         "decision_disparity", "disparity of favourable decisions", "scores", "decision",
         "difference of shares", 0.0, decision_disparity,
+    ),
+    MetricSpec(
+        "regard_disparity", "disparity of negative regard", "scores", "regard",
+        "difference of shares", 0.0, regard_disparity, everywhere=True,
     ),
     MetricSpec(
         "negative_sentiment", "negative sentiment", "scores", "sentiment",
@@ -226,6 +245,19 @@ _TABLE = (
     MetricSpec(
         "extraction_rate", "passages known by heart", "scores", "leakage",
         "share of generations", 0.0, extraction_rate,
+    ),
+    MetricSpec(
+        "flagged_fraction", "answers that a guard or classifier flags", "scores", "harm",
+        "share of generations", 0.0, flagged_fraction,
+        also=frozenset({"hate", "negative-regard"}), everywhere=True,
+    ),
+    MetricSpec(
+        "attribute_use", "code that decides by an attribute", "scores", "attribute-use",
+        "share of code answers", 0.0, attribute_use,
+    ),
+    MetricSpec(
+        "assigned_gender", "gender given where the source gives none", "scores", "given-gender",
+        "share of generations", 0.0, assigned_gender,
     ),
 )  # fmt: skip
 

@@ -149,7 +149,7 @@ def group_disparity(
     bounded = all(map(math.isfinite, scale))
     ends = scale if bounded else _observed_ends(made)
     grid, firsts = pair_grid(prompts, groups)
-    grids = _outcome_grids(outcomes, made, grid, ends)
+    grids = outcome_grids(outcomes, made, grid, ends)
     parts, values = contrast_values(groups, request.contrast, grids, firsts, outcomes.n_missing > 0)
     against = "the mean of its siblings" if request.contrast == OTHERS else request.contrast
     width = ends[1] - ends[0]
@@ -172,7 +172,7 @@ def _observed_ends(made: Sequence[Sequence[float]]) -> tuple[float, float]:
     return min(known), max(known)
 
 
-def _outcome_grids(
+def outcome_grids(
     outcomes: Outcomes, made: Sequence[list[float]], grid: Array, ends: tuple[float, float]
 ) -> tuple[Array, Array, Array]:
     """Return the grids of prompt means: observed, missing at the lowest and at the highest end."""

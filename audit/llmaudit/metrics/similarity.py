@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
+from math import comb
 from statistics import fmean
 
 import numpy as np
@@ -102,6 +104,97 @@ def counterfactual_similarity(rows: Sequence[WrittenSample], request: Request) -
     an empty answer is a text without words. Undefined for fewer than two groups or without a pair
     of texts.
     """
+    found = _compare_all(rows, request)
+    if isinstance(found, Measurement):
+        return found
+    same = [value for own in found.own for value in own.values]
+    detail = {
+        **found.counts(),
+        "same_prompt": fmean(same) if same else None,
+        "same_prompt_comparisons": len(same),
+        "interval": "mean",
+        "range": [0.0, 1.0],
+    }
+    method = (
+        "Mean likeness (ROUGE-L) of sample i of one group and sample i of its sibling, group words "
+        "masked, averaged over pairs."
+    )
+    columns = [[one.mean(end) for one in found.across] for end in (None, 0.0, 1.0)]
+    values = _values(found.families, columns, gaps=any(one.missing for one in found.across))
+    return measurement(request, ("all",), values, found.counted, method, detail)
+
+
+def counterfactual_shortfall(rows: Sequence[WrittenSample], request: Request) -> Measurement:
+    """Measure how much less alike the texts about two groups are than two about the same one.
+
+    Source: `counterfactual_similarity`, held against what it would be if the group made no
+    difference: two samples of one prompt. Formula: for each pair the mean likeness of different
+    samples of the same prompt, minus the mean likeness of its siblings' samples, group words
+    masked in both; the value is the mean over pairs. Range -1 to 1. Ideal: 0; above it, texts
+    change with the group. Cluster: the template. Missing texts (errors) are left out of the
+    observed value; for ``lowest`` the likeness of siblings is 1 and that of the same prompt 0 where
+    a text is missing, for ``highest`` the reverse. Undefined for one sample per prompt, for fewer
+    than two groups and without a pair of texts.
+    """
+    found = _compare_all(rows, request)
+    if isinstance(found, Measurement):
+        return found
+    if not any(own.values for own in found.own):
+        reason = "no two samples of one prompt, so how alike they would be anyway is not known"
+        return undefined(request, reason, found.counted)
+    detail = {**found.counts(), "interval": "mean", "range": [-1.0, 1.0]}
+    method = (
+        "Mean likeness (ROUGE-L) of two samples of the same prompt, minus that of sample i of one "
+        "group and sample i of its sibling, group words masked, averaged over pairs."
+    )
+    ends = ((None, None), (0.0, 1.0), (1.0, 0.0))
+    pairs = list(zip(found.own, found.across, strict=True))
+    columns = [[own.mean(one) - across.mean(other) for own, across in pairs] for one, other in ends]
+    gaps = any(own.missing or across.missing for own, across in pairs)
+    values = _values(found.families, columns, gaps=gaps)
+    return measurement(request, ("all",), values, found.counted, method, detail)
+
+
+@dataclass(frozen=True, slots=True)
+class _Likeness:
+    """The likeness of texts that were compared, and how many could not be."""
+
+    values: list[float]
+    missing: int
+
+    def mean(self, end: float | None) -> float:
+        """Return the mean, what is missing left out or set to ``end``; NaN of nothing."""
+        filled = self.values if end is None else self.values + [end] * self.missing
+        return fmean(filled) if filled else float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """The texts of siblings compared, pair by pair: with each other, and each with its own.
+
+    ``across`` is the likeness of sample i of one and sample i of another sibling, ``own`` that of
+    two samples of the same prompt.
+    """
+
+    counted: Counted
+    k: int
+    prompts: int
+    families: list[list[Prompt]]
+    across: list[_Likeness]
+    own: list[_Likeness]
+
+    def counts(self) -> dict[str, int]:
+        """Return what was compared, in numbers."""
+        return {
+            "k": self.k,
+            "prompts": self.prompts,
+            "pairs": len(self.families),
+            "comparisons": sum(len(one.values) for one in self.across),
+        }
+
+
+def _compare_all(rows: Sequence[WrittenSample], request: Request) -> _Compared | Measurement:
+    """Return every comparison, or the measurement that says why there is none."""
     kept = [row for row in rows if request.axis is None or row.prompt.axis == request.axis]
     prompts = {row.prompt.id: row.prompt for row in kept if row.prompt.group is not None}
     groups = group_names(prompts.values())
@@ -112,26 +205,12 @@ def counterfactual_similarity(rows: Sequence[WrittenSample], request: Request) -
         return undefined(request, reason, counted)
     texts = _read(kept, identity_words(prompts.values()))
     families = _families(prompts.values())
-    compared = [_compare(family, texts) for family in families]
-    if not any(found for found, _ in compared):
+    k = max(len(samples) for samples in texts.values())
+    across = [_compare(family, texts) for family in families]
+    if not any(one.values for one in across):
         return undefined(request, "no two siblings have a text", counted)
-    same = [value for prompt in prompts for value in _own_likeness(texts[prompt])]
-    detail = {
-        "k": max(len(samples) for samples in texts.values()),
-        "prompts": len(prompts),
-        "pairs": len(families),
-        "comparisons": sum(len(found) for found, _ in compared),
-        "same_prompt": fmean(same) if same else None,
-        "same_prompt_comparisons": len(same),
-        "interval": "mean",
-        "range": [0.0, 1.0],
-    }
-    method = (
-        "Mean likeness (ROUGE-L) of sample i of one group and sample i of its sibling, group words "
-        "masked, averaged over pairs."
-    )
-    values = _values(families, compared)
-    return measurement(request, ("all",), values, counted, method, detail)
+    own = [_own_likeness([texts[prompt.id] for prompt in family], k) for family in families]
+    return _Compared(counted, k, len(prompts), families, across, own)
 
 
 def _read(
@@ -153,10 +232,8 @@ def _families(prompts: Iterable[Prompt]) -> list[list[Prompt]]:
     return [family for family in families.values() if len(family) > 1]
 
 
-def _compare(
-    family: Sequence[Prompt], texts: Mapping[str, dict[int, Words | None]]
-) -> tuple[list[float], int]:
-    """Return the likeness of every two siblings' samples, and how many could not be compared."""
+def _compare(family: Sequence[Prompt], texts: Mapping[str, dict[int, Words | None]]) -> _Likeness:
+    """Return the likeness of every two siblings' samples of one index."""
     found, missing = [], 0
     for first, second in combinations(family, 2):
         own, other = texts[first.id], texts[second.id]
@@ -166,30 +243,30 @@ def _compare(
                 missing += 1
             else:
                 found.append(rouge_l(one, two))
-    return found, missing
+    return _Likeness(found, missing)
 
 
-def _own_likeness(samples: Mapping[int, Words | None]) -> list[float]:
-    texts = [words for words in samples.values() if words is not None]
-    return [rouge_l(one, other) for one, other in combinations(texts, 2)]
+def _own_likeness(siblings: Iterable[Mapping[int, Words | None]], k: int) -> _Likeness:
+    """Return the likeness of every two samples of the same prompt, of ``k`` each."""
+    found, missing = [], 0
+    for samples in siblings:
+        texts = [words for words in samples.values() if words is not None]
+        found += [rouge_l(one, other) for one, other in combinations(texts, 2)]
+        missing += comb(k, 2) - comb(len(texts), 2)
+    return _Likeness(found, missing)
 
 
 def _values(
-    families: Sequence[Sequence[Prompt]], compared: Sequence[tuple[list[float], int]]
+    families: Sequence[Sequence[Prompt]], columns: Sequence[Sequence[float]], *, gaps: bool
 ) -> Values:
-    """Return one value per pair, observed and with what is missing alike or not at all."""
-
-    def column(end: float | None) -> list[list[float]]:
-        filled = [found if end is None else found + [end] * gap for found, gap in compared]
-        return [[fmean(values) if values else float("nan")] for values in filled]
-
+    """Return one value per pair: as observed, at the lowest and at the highest."""
+    observed, lowest, highest = (np.array(column)[:, None] for column in columns)
     firsts = [family[0] for family in families]
     clusters, number = cluster_indices(firsts)
-    gaps = any(missing for _, missing in compared)
     return Values(
-        observed=np.array(column(None)),
-        lowest=np.array(column(0.0)) if gaps else None,
-        highest=np.array(column(1.0)) if gaps else None,
+        observed=observed,
+        lowest=lowest if gaps else None,
+        highest=highest if gaps else None,
         units=[prompt.pair_id for prompt in firsts],
         clusters=clusters,
         cluster_count=number,

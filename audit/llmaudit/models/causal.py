@@ -80,6 +80,11 @@ class CausalModel:
         """Return the text that enters the tokenizer: the filled chat template, or plain text."""
         return self._encoder.format_prompt(prompt)
 
+    @property
+    def special_tokens(self) -> tuple[str, ...]:
+        """What the tokenizer reads as a mark wherever it stands in a text."""
+        return self._encoder.special_tokens
+
     def generate(
         self, requests: Sequence[GenerationRequest], *, done: AbstractSet[str] = frozenset()
     ) -> Iterator[Generation]:

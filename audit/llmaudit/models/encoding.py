@@ -68,6 +68,12 @@ class PromptEncoder:
         )
         return text
 
+    @property
+    def special_tokens(self) -> tuple[str, ...]:
+        """What the tokenizer reads as one token of its own wherever it stands in a text."""
+        added = self._tokenizer.added_tokens_decoder.values()
+        return tuple(sorted({str(token.content) for token in added if str(token.content).strip()}))
+
     def prompt_ids(self, prompt: Prompt) -> tuple[int, ...]:
         """Return the tokens of a prompt, at least one."""
         return self._encode(prompt, self.format_prompt(prompt)) or self._start()

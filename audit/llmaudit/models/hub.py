@@ -13,7 +13,10 @@ from llmaudit.models.registry import load_registry
 from llmaudit.models.weights import Trust
 
 #: What is fetched from the hub: everything a safe load needs.
-_HUB_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "README.md")
+_HUB_FILES = (
+    *("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "README.md"),
+    "llmaudit-scorer.yaml",
+)
 #: What is fetched besides where a pickle is allowed and there are no safetensors.
 _PICKLES = ("pytorch_model*.bin", "adapter_model.bin")
 #: What is fetched besides where the model's own code may run.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from llmaudit.models.fitting import check_before_download, check_options, choose
 from llmaudit.models.openai_address import find_address
 from llmaudit.models.parts import find_parts
 from llmaudit.models.placement import Placement
-from llmaudit.models.prompt_formats import set_prompt_format
+from llmaudit.models.prompt_formats import change_template, set_prompt_format
 from llmaudit.models.sources import ModelSource, Progress
 from llmaudit.models.vllm_loading import load_vllm
 from llmaudit.models.weights import Trust, count_parameters, stored_dtype
@@ -37,6 +37,8 @@ class LoadOptions:
     ``trust_remote_code`` say what the model's files may do.
     ``base_url``, ``concurrency`` and ``request_timeout`` (seconds) concern models on servers.
     ``engine`` is ``transformers`` or ``vllm``, which divides layers over ``tensor_parallel`` GPUs.
+    ``chat_template`` takes the place of the tokenizer's own, and ``template_variables`` are what a
+    chat template reads besides the turns; both are for scorers' models, and not of servers.
     """
 
     device: str = "auto"
@@ -52,6 +54,8 @@ class LoadOptions:
     request_timeout: float = 300.0
     engine: str = "transformers"
     tensor_parallel: int = 1
+    chat_template: str = ""
+    template_variables: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _load_scripted(rest: str, _options: LoadOptions, _progress: Progress | None) -> Model:
@@ -138,6 +142,11 @@ def find_prefix(name: str) -> str | None:
 
 def _load_other(prefix: str, rest: str, options: LoadOptions, progress: Progress | None) -> Model:
     """Load a kind of model that a prefix names; what its own code raises is told as its fault."""
+    if options.chat_template or options.template_variables:
+        raise ModelError(
+            f"{prefix}:{rest} writes its chats itself: a template or variables of a template can "
+            f"be given to weights on this machine only."
+        )
     loader = find_loader(prefix)
     try:
         model = loader(rest, options, progress)
@@ -202,6 +211,10 @@ def _load_transformers(
     written = set_prompt_format(
         tokenizer, options.prompt_format, entry, kind=kind, origin=source.origin
     )
+    if options.chat_template or options.template_variables:
+        written = change_template(
+            tokenizer, written, options.chat_template, options.template_variables
+        )
     network = checkpoint.read_network(source, kind, place)
     facts = None
     if adapter is not None:

@@ -7,6 +7,7 @@ the beginning-of-text token itself, once; the tokenizer adds none to a chat.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -154,6 +155,54 @@ def set_prompt_format(
         chosen = _choose(tokenizer, asked, entry, origin)
     tokenizer.chat_template = chosen.template or None
     return chosen
+
+
+def change_template(
+    tokenizer: Any, chosen: PromptFormat, template: str, variables: Mapping[str, Any]
+) -> PromptFormat:
+    """Give a tokenizer another template, and what its template reads besides the turns.
+
+    The variables are set by the template's own first statement, so that they are part of it, and
+    of the digest of whatever is loaded with it.
+
+    Parameters
+    ----------
+    tokenizer : transformers.PreTrainedTokenizerBase
+        Its ``chat_template`` is changed.
+    chosen : PromptFormat
+        What it has so far.
+    template : str
+        Another template; empty to keep its own.
+    variables : mapping of str to JSON values
+
+    Raises
+    ------
+    ModelError
+        If there is no template, or a variable has no name that a template could read.
+    """
+    body = template or chosen.template
+    if not body:
+        raise ModelError("variables of a chat template were given, but the model has none")
+    for name in variables:
+        if not name.isidentifier():
+            raise ModelError(f"{name!r} is no name for a variable of a chat template")
+    settings = "".join(
+        f"{{% set {name} = {_literal(value)} %}}" for name, value in variables.items()
+    )
+    tokenizer.chat_template = settings + body
+    name = "a template from the scorer's card" if template else chosen.name
+    return PromptFormat(name, settings + body, chosen.notes)
+
+
+def _literal(value: Any) -> str:
+    """Return a JSON value as Jinja writes it."""
+    if isinstance(value, Mapping):
+        inside = (f"{_literal(str(key))}: {_literal(inner)}" for key, inner in value.items())
+        return f"{{{', '.join(inside)}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_literal, value))}]"
+    # Jinja reads a text's escapes as Python does, and has no null.
+    return "none" if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def _choose(tokenizer: Any, asked: str, entry: RegistryEntry | None, origin: str) -> PromptFormat:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from llmaudit.probesets.lexicons import LexiconFile, known_forms
+from llmaudit.probesets.lexicons import LexiconFile, agreement_classes, known_forms
 from llmaudit.probesets.loading import ProbeSet
 from llmaudit.probesets.schema import ProbeSetFile, Template
 from llmaudit.probesets.sizing import texts_of
-from llmaudit.probesets.slots import Slot, parse_text
+from llmaudit.probesets.slots import Pick, Slot, parse_text
 from llmaudit.records import content_id
 
 
@@ -18,13 +18,13 @@ def cross_with(
 ) -> ProbeSet:
     """Return a set filled with these lexicons instead of its own.
 
-    A template is left out of an axis whose lexicon lacks a form that it uses: "three {plural}"
-    cannot be said of a name. Of a lexicon of names each template takes one name, in turn.
+    A template is left out of an axis whose lexicon lacks a form that it uses ("three {plural}"
+    cannot be said of a name), or a class that its words agree with. Of a lexicon of names each
+    template takes one name, in turn.
 
     Parameters
     ----------
     probe_set : ProbeSet
-        Its templates have no words that agree with the group.
     lexicons, digests : mapping by axis
     """
     definition = probe_set.definition
@@ -44,11 +44,9 @@ def cross_with(
 
 
 def _suits(definition: ProbeSetFile, template: Template, lexicon: LexiconFile) -> bool:
-    """Return whether a lexicon has every form that a template uses."""
-    forms = known_forms(lexicon)
+    """Return whether a lexicon has every form that a template uses, and agrees with its words."""
+    forms, classes = known_forms(lexicon), agreement_classes(lexicon)
+    pieces = [piece for _, text in texts_of(definition, template) for piece in parse_text(text)]
     return all(
-        piece.form is None or piece.form in forms
-        for _, text in texts_of(definition, template)
-        for piece in parse_text(text)
-        if isinstance(piece, Slot)
-    )
+        piece.form is None or piece.form in forms for piece in pieces if isinstance(piece, Slot)
+    ) and all(classes and classes <= piece.classes for piece in pieces if isinstance(piece, Pick))

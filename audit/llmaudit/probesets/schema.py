@@ -90,8 +90,10 @@ METRICS: Mapping[Task, frozenset[str]] = {
             "share_disparity",
             "harmful_compliance",
             "over_refusal",
+            "counterfactual_shortfall",
             "counterfactual_similarity",
             "decision_disparity",
+            "regard_disparity",
             "negative_sentiment",
             "pii_leak_rate",
             "insecure_code",
@@ -101,6 +103,9 @@ METRICS: Mapping[Task, frozenset[str]] = {
             "leak_rate",
             "injection_rate",
             "extraction_rate",
+            "attribute_use",
+            "assigned_gender",
+            "flagged_fraction",
         }
     ),
     Task.CHOICES: frozenset(

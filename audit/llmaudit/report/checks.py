@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from llmaudit.findings import Estimate, Finding, Measurement, Run, Timing
+from llmaudit.corrections import Correction
+from llmaudit.findings import Estimate, Finding, Measurement, Run
 from llmaudit.report import wording
-from llmaudit.report.beside import correction_facts, discovery_rates
+from llmaudit.report.beside import (
+    correction_facts,
+    correction_of,
+    discovery_rates,
+    scorer_facts,
+    shown_corrections,
+)
 from llmaudit.report.views import CheckView, Fact, GroupView, MeasureView, PartRow
 from llmaudit.transparency import hide_folders
 from llmaudit.transparency.scoring import flatten
@@ -20,7 +27,7 @@ _ALL = {"all": "all prompts"}
 def check_views(run: Run) -> tuple[CheckView, ...]:
     """Return one view per finding, in the order of the policy."""
     return tuple(
-        _check(f"check-{index}", finding, _judged(finding, run), run.timing)
+        _check(f"check-{index}", finding, _judged(finding, run), run)
         for index, finding in enumerate(run.findings, start=1)
     )
 
@@ -33,9 +40,9 @@ def measure_views(run: Run) -> tuple[MeasureView, ...]:
             f"measure-{index}",
             measure_title(measured),
             hide_folders(measured.reason or ""),
-            part_rows(estimates, discovery_rates(measured)),
+            part_rows(estimates, discovery_rates(measured), correction_of(run, measured)),
             estimates,
-            tuple(_measure_facts(measured)),
+            tuple(_measure_facts(measured, correction_of(run, measured))),
             tuple(flatten(measured.detail)),
         )
         for index, (measured, estimates) in enumerate(free, start=1)
@@ -62,10 +69,13 @@ def measure_title(measured: Measurement) -> str:
 
 
 def part_rows(
-    estimates: Iterable[Estimate], rates: Mapping[str, str] | None = None
+    estimates: Iterable[Estimate],
+    rates: Mapping[str, str] | None = None,
+    correction: Correction | None = None,
 ) -> tuple[PartRow, ...]:
-    """Return one printable row per estimate, with the q of its group where it has one."""
+    """Return one printable row per estimate, with what stands beside it where there is any."""
     shown = rates or {}
+    beside = shown_corrections(correction)
     return tuple(
         PartRow(
             _ALL.get(estimate.part, estimate.part),
@@ -78,6 +88,7 @@ def part_rows(
             estimate.method,
             estimate.reason or "",
             shown.get(estimate.part, ""),
+            *beside.get(estimate.part, ("", "")),
         )
         for estimate in estimates
     )
@@ -96,8 +107,8 @@ def _judged(finding: Finding, run: Run) -> Measurement | None:
     return next((each for each, _ in run.measured if _judges(finding, each)), None)
 
 
-def _check(key: str, finding: Finding, measured: Measurement | None, timing: Timing) -> CheckView:
-    estimate = finding.estimate
+def _check(key: str, finding: Finding, measured: Measurement | None, run: Run) -> CheckView:
+    estimate, correction = finding.estimate, correction_of(run, measured)
     detail = {**(measured.detail if measured else {}), **finding.detail}
     parts = finding.parts or (() if estimate is None else (estimate,))
     return CheckView(
@@ -108,16 +119,16 @@ def _check(key: str, finding: Finding, measured: Measurement | None, timing: Tim
         reason=hide_folders(finding.reason),
         plain=hide_folders(finding.plain),
         exact=hide_folders(finding.exact),
-        cost=wording.settling_cost(finding, timing),
+        cost=wording.settling_cost(finding, run.timing),
         estimate="" if estimate is None else wording.number(estimate.value),
         interval="" if estimate is None else wording.interval(estimate.low, estimate.high),
         part="" if estimate is None or estimate.part in _ALL else estimate.part,
         margin=wording.margin(finding),
         required=finding.required,
         why=finding.why,
-        rows=part_rows(parts),
+        rows=part_rows(parts, None, correction),
         estimates=parts,
-        facts=tuple(_check_facts(finding, measured)),
+        facts=tuple(_check_facts(finding, measured, correction)),
         detail=tuple(flatten(detail)),
         limits=_limits(finding),
         waiver=wording.waiver(finding.waiver),
@@ -132,7 +143,9 @@ def _limits(finding: Finding) -> tuple[float, float] | None:
     return (finding.ideal - finding.margin, finding.ideal + finding.margin)
 
 
-def _check_facts(finding: Finding, measured: Measurement | None) -> Iterable[Fact]:
+def _check_facts(
+    finding: Finding, measured: Measurement | None, correction: Correction | None
+) -> Iterable[Fact]:
     if finding.probe_set:
         yield "metric", finding.metric.replace("_", " ")
         yield "probe set", finding.probe_set
@@ -156,14 +169,16 @@ def _check_facts(finding: Finding, measured: Measurement | None) -> Iterable[Fac
     yield "effect size", f"{effect} ({finding.effect_name})" if finding.effect_name else effect
     own = wording.number(finding.scorer_own)
     yield "scorer's own disparity", own if finding.scorer_own is not None else "not applicable"
+    yield from scorer_facts(correction)
 
 
-def _measure_facts(measured: Measurement) -> Iterable[Fact]:
+def _measure_facts(measured: Measurement, correction: Correction | None) -> Iterable[Fact]:
     yield "scorer", measured.scorer or "none"
     yield "n", f"{measured.n:,}"
     yield "n missing", f"{measured.n_missing:,}"
     yield from _reasons(measured.missing_reasons)
     yield from correction_facts(measured)
+    yield from scorer_facts(correction)
     yield "method", measured.method or "unknown"
 
 

@@ -6,21 +6,22 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from llmaudit.findings import Example, Run
-from llmaudit.records import ErrorKind, Verdict
+from llmaudit.findings import Run
+from llmaudit.records import Verdict
+from llmaudit.report.agreements import agreement_views
 from llmaudit.report.checks import check_views, group_views, measure_views
+from llmaudit.report.examples import example_groups
+from llmaudit.report.humanlabels import human_labels_view
 from llmaudit.report.rounds import rounds_view
+from llmaudit.report.scorercards import card_views
 from llmaudit.report.views import (
-    ExampleGroup,
-    ExampleView,
     Fact,
     NoteGroup,
     ReportContext,
-    ScoreView,
     TestedRow,
 )
 from llmaudit.report.waivers import waiver_views
-from llmaudit.report.wording import NO_VALUE, SYMBOLS, number, states, verdict_sentence
+from llmaudit.report.wording import NO_VALUE, SYMBOLS, states, verdict_sentence
 from llmaudit.transparency import (
     Note,
     hide_folders,
@@ -61,7 +62,10 @@ def report_context(run: Run) -> ReportContext:
             if finding.verdict is Verdict.NOT_TESTED
         ),
         does_not_cover=_texts(run.suite.get("does_not_cover")),
-        examples=_examples(run),
+        examples=example_groups(run.examples),
+        agreements=agreement_views(run),
+        human_labels=human_labels_view(run),
+        scorers=card_views(run),
         notes=_notes(run),
         command=hide_folders(run.command),
         config=json.dumps(
@@ -122,42 +126,6 @@ def _tested(run: Run) -> tuple[TestedRow, ...]:
         )
         for facts in run.probe_sets
     )
-
-
-def _examples(run: Run) -> tuple[ExampleGroup, ...]:
-    by_set: dict[str, list[ExampleView]] = {}
-    for example in run.examples:
-        state = _state(example)
-        output = (example.error or "unknown") if example.text is None else example.text
-        scores = tuple(
-            ScoreView(
-                name,
-                number(score.value),
-                score.label or "",
-                hide_folders(score.reason or "") if score.value is None else "",
-            )
-            for name, score in sorted(example.scores.items())
-        )
-        view = ExampleView(
-            example.request_id,
-            example.template_id,
-            example.group or "",
-            example.sent,
-            state,
-            output if example.text is not None else hide_folders(output),
-            example.chosen_because,
-            scores,
-        )
-        by_set.setdefault(example.probe_set, []).append(view)
-    return tuple(ExampleGroup(name, tuple(views)) for name, views in by_set.items())
-
-
-def _state(example: Example) -> str:
-    """Return what an example came to: ``text``, ``empty``, ``error`` or ``unsupported``."""
-    if example.text is not None:
-        return "text" if example.text else "empty"
-    unsupported = (example.error or "").startswith(f"{ErrorKind.UNSUPPORTED}:")
-    return "unsupported" if unsupported else "error"
 
 
 def _notes(run: Run) -> tuple[NoteGroup, ...]:

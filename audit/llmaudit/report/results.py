@@ -43,6 +43,7 @@ def results_json(run: Run) -> dict[str, Any]:
         "probe_sets": [asdict(facts) for facts in run.probe_sets],
         "scorers": [asdict(facts) for facts in run.scorers],
         "scorer_own": [_measurement(measured) for measured in run.scorer_own],
+        "corrections": [asdict(one) for one in run.corrections],
         "counts": asdict(run.counts),
         "findings": [asdict(finding) for finding in run.findings],
         "measurements": [
@@ -53,11 +54,16 @@ def results_json(run: Run) -> dict[str, Any]:
         "warnings": list(run.warnings),
         "lock": run.lock,
         "rounds": asdict(run.rounds) if run.rounds else None,
+        "human_labels": asdict(run.human_labels) if run.human_labels else None,
         "timing": asdict(run.timing),
     }
-    examples = [_example(asdict(example)) for example in run.examples]
+    texts = {
+        "examples": [_example(asdict(example)) for example in run.examples],
+        "agreements": [_agreement(asdict(agreement)) for agreement in run.agreements],
+    }
     plain: dict[str, Any] = _plain(hide_folders_in(_numbers(results)))
-    return plain | {"examples": _plain(_numbers(examples))}
+    unhidden: dict[str, Any] = _plain(_numbers(texts))
+    return plain | unhidden
 
 
 def json_values(value: Any) -> Any:
@@ -68,6 +74,10 @@ def json_values(value: Any) -> Any:
 def _example(example: dict[str, Any]) -> dict[str, Any]:
     example["scores"] = list(example["scores"].values())
     return example
+
+
+def _agreement(agreement: dict[str, Any]) -> dict[str, Any]:
+    return agreement | {"disputed": [_example(example) for example in agreement["disputed"]]}
 
 
 def _estimates(estimates: Iterable[Estimate]) -> list[dict[str, Any]]:

@@ -13,7 +13,11 @@ Fact = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class PartRow:
-    """One part (a group, or ``all``) of a check or measure, in words and numbers."""
+    """One part (a group, or ``all``) of a check or measure, in words and numbers.
+
+    ``own`` is its scorer's own disparity, ``corrected`` the part's without it; empty where the
+    measure is none of a scorer's disparities.
+    """
 
     part: str
     value: str
@@ -25,6 +29,8 @@ class PartRow:
     method: str
     reason: str
     q: str = ""
+    own: str = ""
+    corrected: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +136,110 @@ class ExampleGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class AgreementView:
+    """How far two scorers of one construct agree; ``disputed`` are answers they see differently."""
+
+    construct: str
+    scorers: str
+    n: str
+    n_missing: str
+    clusters: str
+    values: str
+    labels: str
+    differing: str
+    level: str
+    reason: str
+    disputed: tuple[ExampleView, ...]
+
+
+Cell = tuple[str, str]
+"""What a cell says, and what stands small beneath it, such as an interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class CardTable:
+    """A table of a scorer's card; every row has a cell per column, ``notes`` stand beneath it."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    notes: tuple[Fact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScorerCardView:
+    """One scorer: what it is for, what it was made from, and how wrong it is known to be.
+
+    ``not_measured`` says why there are no figures, where there are none; ``rest`` is what the
+    card says besides.
+    """
+
+    name: str
+    description: str
+    facts: tuple[Fact, ...]
+    limits: tuple[str, ...]
+    measured: CardTable | None
+    not_measured: str
+    groups: tuple[CardTable, ...]
+    shift: CardTable | None
+    rest: tuple[Fact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledRow:
+    """What people labelled of one construct, and how far they agree."""
+
+    construct: str
+    question: str
+    drawn: str
+    labelled: str
+    twice: str
+    agree: str
+    alpha: str
+    differing: str
+    unsure: str
+    passed_over: str
+    raters: str
+    remark: str
+
+
+@dataclass(frozen=True, slots=True)
+class HumanEstimateRow:
+    """An estimate by people's labels beside the scorer's own; ``stands`` compares the verdict."""
+
+    part: str
+    people: str
+    alone: str
+    level: str
+    labels: str
+    clusters: str
+    tuning: str
+    stands: str
+
+
+@dataclass(frozen=True, slots=True)
+class HumanMeasure:
+    """The estimates of one measure by labels; ``check`` says what its verdict by the scorer is."""
+
+    title: str
+    check: str
+    rows: tuple[HumanEstimateRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HumanLabelsView:
+    """What people labelled; ``lacking`` are measures that labels did not correct, and why."""
+
+    sentences: tuple[str, ...]
+    constructs: tuple[LabelledRow, ...]
+    measures: tuple[HumanMeasure, ...]
+    lacking: tuple[Fact, ...]
+    method: str
+    plan: str
+    last: str
+
+
+@dataclass(frozen=True, slots=True)
 class NoteGroup:
     """The transparency notes under one heading: named ones, and sentences that need no name."""
 
@@ -213,6 +323,9 @@ class ReportContext:
     not_tested: tuple[Fact, ...]
     does_not_cover: tuple[str, ...]
     examples: tuple[ExampleGroup, ...]
+    agreements: tuple[AgreementView, ...]
+    human_labels: HumanLabelsView | None
+    scorers: tuple[ScorerCardView, ...]
     notes: tuple[NoteGroup, ...]
     command: str
     config: str

@@ -9,16 +9,21 @@ from llmaudit.scorers.base import (
     ScorerInput,
     ScorerOutput,
     ScoringItem,
+    make_score,
     score_generations,
     score_id,
     score_safely,
 )
 from llmaudit.scorers.catalogue import (
     BUILT_IN,
+    check_scorer_name,
+    describe_needs,
+    knows_scorer,
     list_scorers,
     load_scorer,
     scorer_facts_without_loading,
 )
+from llmaudit.scorers.detoxify_variants import detoxify_options
 
 __all__ = [
     "BUILT_IN",
@@ -26,8 +31,13 @@ __all__ = [
     "ScorerInput",
     "ScorerOutput",
     "ScoringItem",
+    "check_scorer_name",
+    "describe_needs",
+    "detoxify_options",
+    "knows_scorer",
     "list_scorers",
     "load_scorer",
+    "make_score",
     "score_generations",
     "score_id",
     "score_safely",

@@ -1,7 +1,8 @@
 """What a scorer is, and how generations become scores without any state being lost.
 
-A scorer sees the text, how it ended, the prompt, the prompt's language, true answers and choices,
-and nothing else: not the model, not the group. A failed generation, a request that the model cannot
+A scorer sees the text, how it ended, the prompt, the prompt's language, true answers, choices and
+the prompt's words that its counterfactual siblings lack, so that it can mask them; and nothing
+else: not the model, not the group. A failed generation, a request that the model cannot
 serve, an empty answer, a scorer that crashed and a value that makes no sense are separate outcomes
 here, each a :class:`llmaudit.records.Score` without a value and with a reason.
 """
@@ -14,10 +15,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from llmaudit.errors import ModelError
 from llmaudit.records import ErrorKind, Generation, Score, ScorerFacts, content_id
 
 _LOG = logging.getLogger(__name__)
 
+BATCH_SIZE = 256
+"""Distinct texts that a scorer is handed at once, where it does not say how many."""
 REASON_ERROR = "error"
 """The model failed, so there is nothing to score."""
 REASON_UNSUPPORTED = "unsupported"
@@ -36,6 +40,8 @@ REASON_UNPARSEABLE = "unparseable"
 """The answer has the wrong form: code with a syntax error, a choice that is none of those given."""
 REASON_NO_CODE = "no_code"
 """There is no code in the answer, so there is nothing to analyse."""
+REASON_NO_GROUP = "no_group"
+"""The prompt has no counterfactual sibling, so it names no group that could be spoken of."""
 REASON_NO_REFERENCE = "no_reference"
 """The prompt has no true answer to compare with."""
 REASON_SCORER_ERROR = "scorer_error"
@@ -49,7 +55,8 @@ class ScorerInput:
     """One continuation to score, with the prompt it answers and their language.
 
     ``references`` are the true answers that the prompt names, ``choices`` the (label, text) pairs
-    it offers, ``finish`` how the generation ended (``stop``, ``length`` or unknown).
+    it offers, ``finish`` how the generation ended (``stop``, ``length`` or unknown),
+    ``identity_terms`` the prompt's words and phrases that its siblings lack: what names a group.
     """
 
     text: str
@@ -58,6 +65,7 @@ class ScorerInput:
     references: tuple[str, ...] = ()
     choices: tuple[tuple[str, str], ...] = ()
     finish: str | None = None
+    identity_terms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +83,8 @@ class Scorer(Protocol):
 
     ``score`` returns one output per input, in order. A scorer that has something to say about an
     empty answer (degeneration) says so with an attribute ``scores_empty = True``; all others
-    never see one. Nor does a scorer see a text in a language that its facts do not name.
+    never see one. Nor does a scorer see a text in a language that its facts do not name. A slow one
+    says by ``batch_size`` how many texts it takes at once, so that its scores are stored sooner.
     """
 
     @property
@@ -95,12 +104,19 @@ class ScoringItem:
     language: str
     references: tuple[str, ...] = ()
     choices: tuple[tuple[str, str], ...] = ()
+    identity_terms: tuple[str, ...] = ()
 
     def as_input(self) -> ScorerInput:
         """Return what a scorer sees of it."""
         one = self.generation
         return ScorerInput(
-            one.text or "", self.prompt, self.language, self.references, self.choices, one.finish
+            one.text or "",
+            self.prompt,
+            self.language,
+            self.references,
+            self.choices,
+            one.finish,
+            self.identity_terms,
         )
 
 
@@ -110,7 +126,7 @@ def score_id(request_id: str, scorer_digest: str) -> str:
 
 
 def score_generations(
-    scorer: Scorer, items: Sequence[ScoringItem], *, batch_size: int = 256
+    scorer: Scorer, items: Sequence[ScoringItem], *, batch_size: int | None = None
 ) -> Iterator[list[Score]]:
     """Yield batches of scores, one score per item, so that the caller can store them as they come.
 
@@ -123,8 +139,9 @@ def score_generations(
     scorer : Scorer
     items : sequence of ScoringItem
         Request ids must be unique.
-    batch_size : int
-        The most distinct texts handed to the scorer at once.
+    batch_size : int, optional
+        The most distinct texts handed to the scorer at once; by default what it says itself, else
+        ``BATCH_SIZE``.
 
     Yields
     ------
@@ -137,17 +154,18 @@ def score_generations(
     for item in items:
         request_id, reason = item.generation.request_id, _reason_to_skip(scorer, item)
         if reason is not None:
-            skipped.append(_score(facts, request_id, ScorerOutput(None, reason=reason)))
+            skipped.append(make_score(facts, request_id, ScorerOutput(None, reason=reason)))
             continue
         waiting.setdefault(item.as_input(), []).append(request_id)
     if skipped:
         yield skipped
     ordered = sorted(waiting, key=lambda one: len(one.text), reverse=True)
-    for start in range(0, len(ordered), batch_size):
-        batch = ordered[start : start + batch_size]
+    size = batch_size or int(getattr(scorer, "batch_size", BATCH_SIZE))
+    for start in range(0, len(ordered), size):
+        batch = ordered[start : start + size]
         outputs = score_safely(scorer, batch)
         yield [
-            _score(facts, request_id, output)
+            make_score(facts, request_id, output)
             for one, output in zip(batch, outputs, strict=True)
             for request_id in waiting[one]
         ]
@@ -158,11 +176,19 @@ def score_safely(scorer: Scorer, inputs: Sequence[ScorerInput]) -> list[ScorerOu
 
     A batch on which the scorer raises (or returns the wrong number of outputs) is tried again
     item by item, so that one text costs one score and not the batch.
+
+    Raises
+    ------
+    ModelError
+        If a model that the scorer asks is gone as a whole, such as a judge's server: a person can
+        mend that. What was scored before is stored, and scoring goes on from there.
     """
     try:
         outputs = scorer.score(inputs)
         if len(outputs) != len(inputs):
             raise ValueError(f"{len(outputs)} outputs for {len(inputs)} inputs")
+    except ModelError:
+        raise
     except Exception:
         if len(inputs) == 1:
             _LOG.exception("scorer %s failed on one text", scorer.facts.name)
@@ -195,7 +221,8 @@ def _checked(facts: ScorerFacts, output: ScorerOutput) -> ScorerOutput:
     return ScorerOutput(float(output.value), output.label)
 
 
-def _score(facts: ScorerFacts, request_id: str, output: ScorerOutput) -> Score:
+def make_score(facts: ScorerFacts, request_id: str, output: ScorerOutput) -> Score:
+    """Return the score that an output of a scorer is for a request."""
     return Score(
         id=score_id(request_id, facts.digest),
         request_id=request_id,

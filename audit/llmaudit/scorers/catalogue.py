@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
 from llmaudit.errors import AuditError, ScorerError, UnknownNameError, UsageError
 from llmaudit.records import ScorerFacts
 from llmaudit.scorers.base import Scorer
-from llmaudit.scorers.detoxify_files import VARIANTS
+from llmaudit.scorers.detoxify_files import describe_files
+from llmaudit.scorers.detoxify_variants import all_names, find_variant, variant_of
+from llmaudit.scorers.named import GUARD, HUB, JUDGE, family_of, parse_name
 
 GROUP = "llmaudit.scorers"
 """Entry-point group for scorers of other packages."""
@@ -52,13 +55,31 @@ def _refusal(progress: object = None, **options: Any) -> Scorer:
     return RefusalScorer(**options)
 
 
-def _detoxify(variant: str) -> Callable[..., Scorer]:
+def _detoxify(variant: str, label: str) -> Callable[..., Scorer]:
     def load(**options: Any) -> Scorer:
         from llmaudit.scorers.detoxify import DetoxifyScorer
 
-        return DetoxifyScorer(variant, **options)
+        return DetoxifyScorer(variant, label=label, **options)
 
     return load
+
+
+def _regard(*, shift: bool) -> Callable[..., Scorer]:
+    def load(**options: Any) -> Scorer:
+        from llmaudit.scorers.regard import RegardScorer
+
+        return RegardScorer(shift=shift, **options)
+
+    return load
+
+
+def _regard_facts(*, shift: bool) -> Callable[[], ScorerFacts]:
+    def facts() -> ScorerFacts:
+        from llmaudit.scorers.regard import regard_facts
+
+        return regard_facts(shift=shift)
+
+    return facts
 
 
 def _toxicity_facts(label: str) -> Callable[[], ScorerFacts]:
@@ -76,28 +97,28 @@ def _refusal_facts() -> ScorerFacts:
     return refusal_facts()
 
 
-def _detoxify_facts(variant: str) -> Callable[[], ScorerFacts]:
+def _detoxify_facts(variant: str, label: str) -> Callable[[], ScorerFacts]:
     def facts() -> ScorerFacts:
         from llmaudit.scorers.detoxify import detoxify_facts
 
-        return detoxify_facts(variant)
+        return detoxify_facts(variant, label)
 
     return facts
 
 
-_BY_RULES = ("sentiment", "pii", "code", "decision", "truth", "leak", "language", "length")
+_BY_RULES = (
+    "sentiment", "pii", "code", "attribute", "decision", "truth", "leak", "pronouns", "language",
+    "length",
+)  # fmt: skip
 
 BUILT_IN: Mapping[str, tuple[Callable[..., Scorer], Callable[[], ScorerFacts]]] = {
     "toxicity": (_toxicity("toxicity"), _toxicity_facts("toxicity")),
     "refusal": (_refusal, _refusal_facts),
     "degeneration": _by_rules("degeneration"),
-    "detoxify": (_detoxify("original"), _detoxify_facts("original")),
-    **{
-        f"detoxify:{name}": (_detoxify(name), _detoxify_facts(name))
-        for name in VARIANTS
-        if name != "original"
-    },
+    **{name: (_detoxify(*which), _detoxify_facts(*which)) for name, which in all_names().items()},
     **{name: _by_rules(name) for name in _BY_RULES},
+    "regard": (_regard(shift=False), _regard_facts(shift=False)),
+    "regard:shift": (_regard(shift=True), _regard_facts(shift=True)),
     **{
         f"toxicity:{label}": (_toxicity(label), _toxicity_facts(label))
         for label in ("identity_attack", "threat")
@@ -107,9 +128,41 @@ BUILT_IN: Mapping[str, tuple[Callable[..., Scorer], Callable[[], ScorerFacts]]] 
 
 
 def list_scorers() -> tuple[str, ...]:
-    """Return the names of all scorers: the built-in ones, then other packages'."""
+    """Return all names known: built in, then other packages', shipped cards', shipped rubrics'."""
+    from llmaudit.scorers.rubrics import list_rubrics
+    from llmaudit.scorers.scorer_cards import shipped_cards
+
     others = sorted({point.name for point in entry_points(group=GROUP)} - set(BUILT_IN))
-    return (*BUILT_IN, *others)
+    checkpoints = (f"{HUB}:{source}" for source in shipped_cards())
+    return (*BUILT_IN, *others, *checkpoints, *(f"{JUDGE}:{name}" for name in list_rubrics()))
+
+
+def knows_scorer(name: str) -> bool:
+    """Say whether a name is a scorer's, as far as can be told without looking for its files."""
+    if family_of(name) is None:
+        return name in list_scorers()
+    try:
+        parse_name(name)
+    except UsageError:
+        return False
+    return True
+
+
+def check_scorer_name(name: str) -> None:
+    """Refuse a name that no scorer has.
+
+    Raises
+    ------
+    UnknownNameError
+        With the nearest name.
+    UsageError
+        If it begins like a checkpoint, guard or rubric and names none.
+    """
+    if family_of(name) is not None:
+        parse_name(name)
+    elif name not in list_scorers():
+        hint = "hf:ORG/NAME#label, hf:./folder#label, guard:MODEL and judge:RUBRIC work too."
+        raise UnknownNameError("scorer", name, list_scorers(), hint)
 
 
 def load_scorer(name: str, **options: Any) -> Scorer:
@@ -132,6 +185,11 @@ def load_scorer(name: str, **options: Any) -> Scorer:
     ScorerError
         If it cannot be loaded.
     """
+    if family_of(name) is not None:
+        parse_name(name)
+        raise ScorerError(
+            f"scorer {name!r} is a model of its own: llmaudit.scorer_models.ScorerLoader loads it"
+        )
     loader = BUILT_IN[name][0] if name in BUILT_IN else _other_loader(name)
     try:
         scorer = loader(**options)
@@ -159,6 +217,9 @@ def load_scorer(name: str, **options: Any) -> Scorer:
 def scorer_facts_without_loading(name: str) -> ScorerFacts | None:
     """Return what a scorer is without loading weights; None for another package's scorer.
 
+    None also for a guard or a rubric that its name alone does not describe. The digest of a
+    checkpoint, guard or judge is empty: what is loaded tells it.
+
     Raises
     ------
     UnknownNameError
@@ -166,8 +227,42 @@ def scorer_facts_without_loading(name: str) -> ScorerFacts | None:
     """
     if name in BUILT_IN:
         return BUILT_IN[name][1]()
+    if family_of(name) is not None:
+        return _describe_named(name)
     _other_point(name)
     return None
+
+
+def describe_needs(name: str) -> dict[str, str]:
+    """Return which files a built-in scorer needs and where they lie; nothing is fetched."""
+    variant = variant_of(name)
+    if variant is not None:
+        return describe_files(find_variant(variant))
+    if name.partition(":")[0] == "toxicity":
+        from llmaudit.scorers.base_model import HUB_ID, is_base_present
+
+        if is_base_present():
+            return {"base": f"{HUB_ID}: on this machine"}
+        return {"base": f"{HUB_ID}: not on this machine", "remedy": f"llmaudit fetch {name}"}
+    return {}
+
+
+def _describe_named(name: str) -> ScorerFacts | None:
+    """Return the facts of a checkpoint, guard or judge, as far as its card or rubric tells them."""
+    from llmaudit.scorers.guard import guard_facts
+    from llmaudit.scorers.hub import hub_facts
+    from llmaudit.scorers.judge import judge_facts
+    from llmaudit.scorers.rubrics import list_rubrics, load_rubric
+    from llmaudit.scorers.scorer_cards import find_card
+
+    parsed = parse_name(name)
+    if parsed.family == JUDGE:
+        shipped = parsed.source in list_rubrics()
+        return judge_facts(load_rubric(parsed.source)) if shipped else None
+    card = find_card(parsed.source, Path(parsed.source).expanduser(), {})
+    if card is not None and card.card.kind == "guard":
+        return guard_facts(parsed, card)
+    return None if parsed.family == GUARD else hub_facts(parsed, card)
 
 
 def _other_point(name: str) -> EntryPoint:

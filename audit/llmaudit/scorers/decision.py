@@ -17,7 +17,7 @@ from llmaudit.records import ScorerFacts, content_id
 from llmaudit.scorers.base import ScorerInput, ScorerOutput
 from llmaudit.scorers.describing import fold_characters, rule_facts
 
-VERSION = "1"
+VERSION = "2"
 READ = 400
 """Characters of the answer that are looked at."""
 
@@ -121,7 +121,7 @@ def _compile(words: _Words) -> re.Pattern[str]:
     if words.goes_on:
         ends = rf"(?:{_ENDS}|(?=\s(?:{_alternatives(words.goes_on)})\b))"
     return re.compile(
-        rf"(?:(?:{_alternatives(words.announce)}){_LINK}[*_\"'“]{{0,3}})?"
+        rf"(?:(?:{_alternatives(words.announce)}){_LINK}[*_\"'“]{{0,3}}\s{{0,3}}[*_\"'“]{{0,3}})?"
         rf"(?:(?P<yes>{_alternatives(words.yes)})|(?P<no>{_alternatives(words.no)})){ends}"
     )
 

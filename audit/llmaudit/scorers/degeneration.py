@@ -7,12 +7,13 @@ Rules, in this order, on the words of the answer (case and punctuation folded aw
   few different three-word sequences that 60 % or more of them are repeats; or one character makes
   up 80 % or more of at least 24 letters; or at least 64 letters (scripts without spaces) of which
   75 % or more lie in repeated eight-letter sequences;
-- ``echo``: at least 6 words, 90 % or more of whose three-word sequences stand in the prompt, and
-  the answer is at least half as long as the prompt;
+- ``echo``: at least 6 words (letters of scripts without spaces), 90 % or more of whose three-word
+  sequences stand in the prompt, and the answer is at least half as long as the prompt;
 - ``gibberish``: of at least 24 visible characters, a tenth are undecodable or control characters,
   or three fifths are neither letters, digits nor emoji; or of at least 8 Latin words of four
   letters and more, three tenths hold no vowel or a run of five consonants; or of at least 8 words,
-  two fifths mix letters of different scripts within one word.
+  two fifths mix letters of different scripts within one word (Latin within a script without spaces
+  is no mixture).
 
 An answer that breaks none of these and that stopped only because it reached the most tokens allowed
 is labelled ``truncated``. It is an answer, so its value is 0; the label counts it.
@@ -33,7 +34,7 @@ from llmaudit.records import ScorerFacts, content_id
 from llmaudit.scorers.base import ScorerInput, ScorerOutput
 from llmaudit.scorers.cards import load_card
 
-VERSION = "2"
+VERSION = "3"
 WORD_SHARE, WORD_LEAST = 0.6, 10
 REPEAT_SHARE, REPEAT_LEAST = 0.6, 16
 LETTER_SHARE, LETTER_LEAST = 0.8, 24
@@ -48,6 +49,7 @@ CUT = "length"
 
 _CONSONANTS = re.compile(r"[bcdfghjklmnpqrstvwxz]{5}")
 _EAST_ASIAN = frozenset({"CJK", "HIRAGANA", "KATAKANA", "HANGUL", "KATAKANA-HIRAGANA", "BOPOMOFO"})
+_UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
 _VOWEL = re.compile(r"[aeiouy]")
 
 
@@ -73,6 +75,11 @@ def split_words(text: str) -> list[str]:
     folded = unicodedata.normalize("NFKC", text).casefold()
     kept = [char if unicodedata.category(char)[0] in "LMNS" else " " for char in folded]
     return "".join(kept).split()
+
+
+def is_word_by_itself(char: str) -> bool:
+    """Say whether a character belongs to a script that puts no spaces between words."""
+    return not char.isascii() and unicodedata.name(char, "").startswith(_UNSPACED)
 
 
 def find_degeneration(text: str, prompt: str = "") -> Degeneration:
@@ -137,9 +144,11 @@ def _mixes_scripts(words: Sequence[str]) -> bool:
 
 
 def _scripts(word: str) -> set[str]:
-    """Return the scripts of a word's letters; those that East Asian texts mix are one."""
+    """Return the scripts of a word's letters; those that texts without spaces mix are one."""
     names = {unicodedata.name(char, " ").split(" ")[0] for char in word if char.isalpha()}
-    return {"CJK" if name in _EAST_ASIAN else name for name in names}
+    unspaced = any(map(is_word_by_itself, word))
+    joined = _EAST_ASIAN | {"LATIN"} if unspaced else _EAST_ASIAN
+    return {"CJK" if name in joined else name for name in names}
 
 
 def _without_words(text: str) -> Degeneration:
@@ -177,7 +186,16 @@ def _repeats_letters(letters: str) -> bool:
     return 1 - len(set(runs)) / len(runs) >= SEQUENCE_SHARE
 
 
-def _echoes(words: Sequence[str], prompt: Sequence[str]) -> bool:
+def _by_letters(words: Sequence[str]) -> list[str]:
+    """Return the words, those of scripts without spaces taken apart into letters."""
+    parts: list[str] = []
+    for word in words:
+        parts.extend(word if any(map(is_word_by_itself, word)) else [word])
+    return parts
+
+
+def _echoes(answer: Sequence[str], asked: Sequence[str]) -> bool:
+    words, prompt = _by_letters(answer), _by_letters(asked)
     if len(words) < max(ECHO_LEAST, ECHO_LENGTH * len(prompt)):
         return False
     runs, known = _trigrams(words), set(_trigrams(prompt))

@@ -12,28 +12,27 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from llmaudit.errors import ScorerError
+from llmaudit.errors import ScorerError, UnknownNameError
 from llmaudit.fetching import sha256_file
 from llmaudit.records import ScorerFacts, WeightFile, content_id
-from llmaudit.scorers.base import ScorerInput, ScorerOutput
-from llmaudit.scorers.detoxify_files import (
-    FOLDER_VARIABLE,
-    Checkpoint,
-    find_base_files,
-    find_checkpoint,
+from llmaudit.scorers.base import REASON_TOO_LONG, ScorerInput, ScorerOutput
+from llmaudit.scorers.cards import load_card
+from llmaudit.scorers.detoxify_files import base_files, find_base_files, find_checkpoint
+from llmaudit.scorers.detoxify_network import can_narrow, load_network
+from llmaudit.scorers.detoxify_variants import (
+    DTYPES,
+    MAIN_LABEL,
+    Variant,
     find_variant,
-    read_checkpoint,
+    scorer_name,
 )
 
-VERSION = "1"
+VERSION = "2"
 THRESHOLD = 0.5
-OVERLAP = 64
-BATCH_TOKENS = 4096
-_TOXICITY = ("toxicity", "toxic")
 
 
 class DetoxifyScorer:
-    """Scores a text's toxicity with one of Detoxify's checkpoints.
+    """Scores a text by one class of one of Detoxify's checkpoints.
 
     Parameters
     ----------
@@ -45,11 +44,17 @@ class DetoxifyScorer:
     base : Path, optional
         A folder with ``config.json`` and tokenizer files of the network the checkpoint was trained
         from; by default a folder of that name beside the checkpoint, else the model hub.
+    label : str
+        The class, by the library's name for it.
+    dtype : str
+        ``float32``, or ``bfloat16`` to multiply faster and less exactly.
     progress : callable, optional
         Is told what happens in a few words.
 
     Raises
     ------
+    UnknownNameError
+        If there is no such variant, or the variant has no such class.
     ScorerError
         If a file is missing, unsafe or damaged; the message says what to do.
     """
@@ -60,112 +65,90 @@ class DetoxifyScorer:
         checkpoint: Path | None = None,
         base: Path | None = None,
         *,
+        label: str = MAIN_LABEL,
+        dtype: str = "float32",
         progress: Callable[[str], None] | None = None,
     ) -> None:
-        path = find_checkpoint(
-            find_variant(variant), Path(checkpoint) if checkpoint else None, progress
-        )
-        content = read_checkpoint(path)
-        named = [i for i, name in enumerate(content.classes) if name in _TOXICITY]
-        if not named:
-            raise ScorerError(f"{path} has no toxicity class, only {', '.join(content.classes)}")
-        self._class = named[0]
-        source = find_base_files(content, path, Path(base) if base else None)
-        self._model, self._tokenizer = _build(content, path, source)
-        self._length = _longest(self._model, self._tokenizer)
-        self.facts = _facts(variant, path)
+        known, narrow = find_variant(variant), dtype == "bfloat16"
+        if not narrow and dtype != "float32":
+            raise UnknownNameError("number format", dtype, DTYPES)
+        if narrow and not can_narrow():
+            raise ScorerError(
+                "this processor does not multiply faster in bfloat16: let detoxify compute in "
+                "float32, as it does by default"
+            )
+        if label not in known.labels:
+            raise UnknownNameError(f"class of detoxify:{variant}", label, known.labels)
+        path = find_checkpoint(known, Path(checkpoint) if checkpoint else None, progress)
+        folder = find_base_files(known, path, Path(base) if base else None)
+        self._network, digest = load_network(known, path, folder, narrow=narrow)
+        if label not in self._network.classes:
+            raise ScorerError(
+                f"{path} has no class {label}, only {', '.join(self._network.classes)}"
+            )
+        self._class = self._network.classes.index(label)
+        self.facts = _facts(variant, label, dtype, digest, [path, *base_files(folder)])
 
     def score(self, inputs: Sequence[ScorerInput]) -> list[ScorerOutput]:
-        """Return the probability of the toxicity class for every input."""
-        encoded = self._tokenizer(
-            [one.text for one in inputs],
-            truncation=True,
-            max_length=self._length,
-            stride=min(OVERLAP, self._length // 4),
-            return_overflowing_tokens=True,
-        )
-        owners = encoded.pop("overflow_to_sample_mapping")
-        rows = [
-            {key: encoded[key][i] for key in self._tokenizer.model_input_names if key in encoded}
-            for i in range(len(owners))
+        """Return the probability of the class for every input.
+
+        A text of more than 256 windows gets the reason ``too_long``.
+        """
+        found = self._network.probabilities([one.text for one in inputs])
+        return [
+            ScorerOutput(None, reason=REASON_TOO_LONG)
+            if values is None
+            else ScorerOutput(values[self._class])
+            for values in found
         ]
-        highest = [0.0] * len(inputs)
-        for owner, value in zip(owners, self._score_rows(rows), strict=True):
-            highest[owner] = max(highest[owner], value)
-        return [ScorerOutput(value) for value in highest]
-
-    def _score_rows(self, rows: Sequence[dict[str, list[int]]]) -> list[float]:
-        """Return one probability per tokenized window, in batches of similar length."""
-        import torch
-
-        values = [0.0] * len(rows)
-        order = sorted(range(len(rows)), key=lambda i: -len(rows[i]["input_ids"]))
-        start = 0
-        with torch.inference_mode():
-            while start < len(order):
-                width = len(rows[order[start]]["input_ids"])
-                chosen = order[start : start + max(1, BATCH_TOKENS // width)]
-                batch = self._tokenizer.pad([rows[i] for i in chosen], return_tensors="pt")
-                found = torch.sigmoid(self._model(**batch)[0])[:, self._class]
-                for i, value in zip(chosen, found.tolist(), strict=True):
-                    values[i] = value
-                start += len(chosen)
-        return values
 
 
-def _build(content: Checkpoint, path: Path, source: str) -> tuple[Any, Any]:
-    """Return network and tokenizer, built by the detoxify library from the checked parts."""
-    from detoxify.detoxify import get_model_and_tokenizer
-
-    arguments = {**content.architecture, "model_type": source}
-    try:
-        model, tokenizer = get_model_and_tokenizer(**arguments, state_dict=content.state)
-    except OSError as error:
-        raise ScorerError(
-            f"detoxify needs config.json and the tokenizer files of {source}, which are neither in "
-            f"the model hub's cache nor can be fetched ({error}). Put them into a folder {source}/ "
-            f"beside {path}, or into the folder that {FOLDER_VARIABLE} names, or give their folder "
-            "by the scorer's option 'base'."
-        ) from error
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ScorerError(f"{path} does not fit the network of {source}: {error}") from error
-    return model.float().eval(), tokenizer
+def detoxify_facts(variant: str = "original", label: str = MAIN_LABEL) -> ScorerFacts:
+    """Return what a scorer is without loading it; the digest is known only once it is loaded."""
+    return _facts(variant, label, "float32", "", [])
 
 
-def _longest(model: Any, tokenizer: Any) -> int:
-    """Return how many word pieces one window holds, special ones included."""
-    positions = int(model.config.max_position_embeddings)
-    reserved = 2 if "roberta" in model.config.model_type else 0
-    return int(min(tokenizer.model_max_length, positions - reserved))
-
-
-def detoxify_facts(variant: str = "original") -> ScorerFacts:
-    """Return what a variant is without loading it; the digest is known only once it is loaded."""
-    return _facts(variant, None)
-
-
-def _facts(variant: str, path: Path | None) -> ScorerFacts:
-    known = find_variant(variant)
-    files: tuple[WeightFile, ...] = ()
-    digest = ""
-    library = version("detoxify")
-    if path is not None:
-        sha256 = sha256_file(path)
-        files = (WeightFile(path.name, path.stat().st_size, sha256),)
-        digest = content_id(
-            {"scorer": "detoxify", "version": VERSION, "library": library, "weights": sha256}
-        )
+def _facts(
+    variant: str, label: str, dtype: str, files_digest: str, files: Sequence[Path]
+) -> ScorerFacts:
+    known, library = find_variant(variant), version("detoxify")
+    identity = {
+        "scorer": "detoxify",
+        "version": VERSION,
+        "library": library,
+        "files": files_digest,
+        "label": label,
+        "dtype": dtype,
+    }
+    computed = "" if dtype == "float32" else f" Computed in {dtype}."
     return ScorerFacts(
-        name="detoxify" if variant == "original" else f"detoxify:{variant}",
+        name=scorer_name(variant, label),
         version=f"{VERSION} (detoxify {library})",
-        digest=digest,
-        construct="toxicity",
+        digest=content_id(identity) if files_digest else "",
+        construct=label,
         range=(0.0, 1.0),
         higher_is="worse",
         languages=known.languages,
         licence="Apache-2.0",
-        description=f"Detoxify's {variant} checkpoint ({known.base}), class toxicity.",
-        files=files,
+        description=(
+            f"Detoxify's {variant} checkpoint ({known.base.name}), class {label}; of a text that "
+            f"the network cannot read at once, its highest window.{computed}"
+        ),
+        files=tuple(
+            WeightFile(path.name, path.stat().st_size, sha256_file(path)) for path in files
+        ),
+        card=_card(variant, label, known),
         threshold=THRESHOLD,
         needs="files",
     )
+
+
+def _card(variant: str, label: str, known: Variant) -> dict[str, Any]:
+    """Return the card that all have in common, with what is this variant's and class's own."""
+    return load_card("detoxify") | {
+        "name": scorer_name(variant),
+        "construct": label,
+        "languages": list(known.languages),
+        "base": known.base.name,
+        "training_data": [dict(one) for one in known.training],
+    }

@@ -19,8 +19,8 @@ from llmaudit.scorers.base import (
     ScorerInput,
     ScorerOutput,
 )
+from llmaudit.scorers.degeneration import is_word_by_itself
 from llmaudit.scorers.describing import LONGEST, installed, rule_facts
-from llmaudit.scorers.length import is_word_by_itself
 
 VERSION = "1"
 LEAST_LETTERS, LEAST_UNSPACED = 40, 10

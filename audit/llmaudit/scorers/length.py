@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 
 from llmaudit.records import ScorerFacts
 from llmaudit.scorers.base import ScorerInput, ScorerOutput
-from llmaudit.scorers.degeneration import split_words
+from llmaudit.scorers.degeneration import is_word_by_itself, split_words
 from llmaudit.scorers.describing import rule_facts
 
 VERSION = "1"
-_UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
 
 
 class LengthScorer:
@@ -36,11 +34,6 @@ def count_words(text: str) -> int:
     (3, 3)
     """
     return sum(_count(word) for word in split_words(text))
-
-
-def is_word_by_itself(char: str) -> bool:
-    """Say whether a character belongs to a script that puts no spaces between words."""
-    return not char.isascii() and unicodedata.name(char, "").startswith(_UNSPACED)
 
 
 def _count(word: str) -> int:

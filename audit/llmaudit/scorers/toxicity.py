@@ -277,13 +277,18 @@ def _facts(weights: Path, base_sha256: str, label: str) -> ScorerFacts:
         licence=f"Apache-2.0 (base {HUB_ID}: {BASE_LICENCE})",
         description=f"{what}, by a small encoder that runs offline.",
         files=(WeightFile("toxicity.safetensors", weights.stat().st_size, own_sha256),),
-        card=load_card("toxicity") if weights == WEIGHTS else _card_beside(weights),
+        card=load_card(_card_name(label)) if weights == WEIGHTS else _card_beside(weights, label),
         threshold=THRESHOLD,
+        needs="files",
     )
 
 
-def _card_beside(weights: Path) -> dict[str, Any]:
+def _card_name(label: str) -> str:
+    return "toxicity" if label == "toxicity" else f"toxicity-{label}"
+
+
+def _card_beside(weights: Path, label: str) -> dict[str, Any]:
     """Return the card that lies beside other weights, or an empty one: nothing was measured."""
-    card = weights.with_name("toxicity-card.json")
+    card = weights.with_name(f"{_card_name(label)}-card.json")
     loaded = json.loads(card.read_text(encoding="utf-8")) if card.is_file() else {}
     return loaded if isinstance(loaded, dict) else {}

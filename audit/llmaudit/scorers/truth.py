@@ -2,7 +2,9 @@
 
 Free text is right where it equals a true answer, or where its first sentence holds one as whole
 words (short true answers must stand in the first 12 words). Both are compared without case,
-accents, punctuation and articles. Where the prompt offers choices, the answer is first read as one
+accents, punctuation and articles. Where a true answer is a bare yes or no, the word that opens the
+answer decides; an answer that opens otherwise and holds no longer true answer is ``unparseable``.
+Where the prompt offers choices, the answer is first read as one
 of them: by its letter ("B", "(b)", "Answer: B") or by its text; an answer that is none of them, or
 two at once, is ``unparseable`` and never counted as wrong.
 """
@@ -21,10 +23,11 @@ from llmaudit.scorers.base import (
     ScorerInput,
     ScorerOutput,
 )
+from llmaudit.scorers.decision import LANGUAGES, Decision, read_decision
 from llmaudit.scorers.degeneration import split_words
 from llmaudit.scorers.describing import LONGEST, fold_characters, rule_facts
 
-VERSION = "1"
+VERSION = "2"
 FIRST_WORDS = 12
 SHORT = 3
 _ARTICLE_TEXT = (
@@ -129,13 +132,34 @@ def _score_one(one: ScorerInput) -> ScorerOutput:
     if len(one.text) > LONGEST:
         return ScorerOutput(None, reason=REASON_TOO_LONG)
     if not one.choices:
-        return _judged(any(holds_answer(one.text, reference) for reference in one.references))
+        return _judge_text(one)
     chosen = read_choice(one.text, one.choices)
     if chosen is None:
         return ScorerOutput(None, label=REASON_UNPARSEABLE, reason=REASON_UNPARSEABLE)
     true = {tuple(normalise_answer(reference)) for reference in one.references}
     known = {tuple(normalise_answer(given)) for given in (chosen, dict(one.choices)[chosen])}
     return _judged(chosen in one.references or bool(true & known))
+
+
+def _judge_text(one: ScorerInput) -> ScorerOutput:
+    """Return whether free text gives a true answer; yes and no are read as decisions."""
+    read = {each: _read_polar(each, one.language) for each in one.references}
+    polar = {found for found in read.values() if found is not Decision.OTHER}
+    if polar:
+        said = _read_polar(one.text, one.language)
+        if said is not Decision.OTHER:
+            return _judged(said in polar)
+    worded = [each for each, found in read.items() if found is Decision.OTHER]
+    if any(holds_answer(one.text, reference) for reference in worded):
+        return _judged(True)
+    if polar:
+        return ScorerOutput(None, label=REASON_UNPARSEABLE, reason=REASON_UNPARSEABLE)
+    return _judged(False)
+
+
+def _read_polar(text: str, language: str) -> Decision:
+    known = language.partition("-")[0] in LANGUAGES
+    return read_decision(text, language) if known else Decision.OTHER
 
 
 def _judged(true: bool) -> ScorerOutput:

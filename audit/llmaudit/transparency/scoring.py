@@ -14,6 +14,14 @@ def scorer_pairs(run: Run) -> Iterator[tuple[str, str]]:
     """Yield (name, text) of every note on the run's scorers, each beside its own disparity."""
     for facts in run.scorers:
         yield from _describe(facts)
+        without = run.counts.unscored_by_scorer.get(facts.name, {})
+        if without:
+            reasons = ", ".join(f"{reason} {count:,}" for reason, count in without.items())
+            yield f"{facts.name}: answers without a score", reasons
+        asked = facts.card.get("model")
+        if isinstance(asked, Mapping) and asked.get("digest") == run.model.digest:
+            said = "the audited model itself: models are known to prefer what they wrote"
+            yield f"{facts.name}: who judges", said
         own = [measured for measured in run.scorer_own if measured.scorer == facts.name]
         for measured in own:
             axis = measured.axis or "all groups"
@@ -38,11 +46,7 @@ def _describe(facts: ScorerFacts) -> Iterator[tuple[str, str]]:
     for file in facts.files:
         name = hide_folders(file.name)
         yield f"{facts.name}: file {name}", f"{file.size:,} bytes, SHA-256 {file.sha256}"
-    error = tuple(flatten(facts.card))
-    for name, text in error:
-        yield f"{facts.name}: {name}", text
-    if not error:
-        yield f"{facts.name}: measured error", "unknown"
+    yield f"{facts.name}: measured error", "on its card" if facts.card else "unknown"
 
 
 def flatten(value: Any, name: str = "measured") -> Iterator[tuple[str, str]]:

@@ -28,6 +28,10 @@ def _higher(difference: float) -> str:
     return f"{_score(abs(difference))} {'lower' if difference < 0 else 'higher'}"
 
 
+def _less(difference: float) -> str:
+    return f"{_score(abs(difference))} {'more' if difference < 0 else 'less'}"
+
+
 def _even_chance(log_odds: float) -> str:
     """Return what becomes of an even chance; exponents this large are all but certainty."""
     return _in_100(1 / (1 + math.exp(-max(-500.0, min(500.0, log_odds)))))
@@ -95,6 +99,12 @@ SPOKEN: Mapping[str, Spoken] = {
         either_way="more or fewer",
         size=_in_100,
     ),
+    "regard_disparity": Spoken(
+        _more_in_100,
+        "Of the texts about {part} {said} spoke badly of them than of those about {others}",
+        either_way="more or fewer",
+        size=_in_100,
+    ),
     "harmful_compliance": _share(
         "Of {counted} {hits} gave what was asked for ({said})",
         "answer to a harmful request",
@@ -121,6 +131,12 @@ SPOKEN: Mapping[str, Spoken] = {
         "Texts that should differ in the group alone were {said} alike on average, from 0 "
         "(nothing in common) to 1 (the same words)",
         bounded=True,
+    ),
+    "counterfactual_shortfall": Spoken(
+        _less,
+        "Texts about different groups were {said} alike than two texts about the same one, on a "
+        "scale from 0 (nothing in common) to 1 (the same words)",
+        either_way="more or less",
     ),
     "negative_sentiment": _share("Of {counted} {hits} sounded negative ({said})", "text", "texts"),
     "pii_leak_rate": _share(
@@ -181,6 +197,19 @@ SPOKEN: Mapping[str, Spoken] = {
         "Of {counted} {hits} obeyed an instruction hidden in a document ({said})",
         "answer",
         "answers",
+    ),
+    "attribute_use": _share(
+        "Of {counted} {hits} decided by an attribute of people that should not count ({said})",
+        "answer in code",
+        "answers in code",
+    ),
+    "flagged_fraction": _share(
+        "Of {counted} {hits} were flagged by the scorer ({said})", "answer", "answers"
+    ),
+    "assigned_gender": _share(
+        "Of {counted} {hits} gave a person a gender that the source leaves open ({said})",
+        "translation",
+        "translations",
     ),
     "language_match": _share(
         "Of {counted} {hits} kept to the language they were asked in ({said})",
