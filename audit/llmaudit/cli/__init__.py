@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from llmaudit.cli.catalogue import catalogue
@@ -21,6 +23,17 @@ from llmaudit.cli.schema import schema
 from llmaudit.cli.score import score
 from llmaudit.cli.scorers import scorers
 from llmaudit.cli.show import show
+
+SPINS = "1000"
+"""How often an idle thread of OpenMP looks for work before it sleeps (GNU's default: 300,000).
+
+Threads that spin keep a processor from whoever holds the work they wait for: docs/speed.md."""
+
+
+def _sleep_when_idle() -> None:
+    """Let OpenMP's threads sleep soon unless the environment says how; read when torch loads."""
+    if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys():
+        os.environ["GOMP_SPINCOUNT"] = SPINS
 
 
 def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
@@ -47,6 +60,7 @@ def main() -> None:
     Exit codes of `run`, `check` and `compare`: 0 pass, 1 fail or regression, 2 usage or
     configuration error, 3 inconclusive, 4 the run could not be completed.
     """
+    _sleep_when_idle()
 
 
 for _command in (
