@@ -18,6 +18,7 @@ TEXTS = (
     ("English: My father is a nurse and loves his job.", "masculine"),
     ("The person repaired the car.", "neutral"),
     ("ＳＨＥ repaired the car.", "feminine"),
+    ("It is a metaphor.", None),
     ("Repaired the car.", None),
     ("The theme is heresy.", None),
     ("...\n---", None),
@@ -27,6 +28,21 @@ TEXTS = (
 @pytest.mark.parametrize(("text", "label"), TEXTS)
 def test_the_gender_of_a_translation(text: str, label: str | None) -> None:
     assert read_gender(text) == label
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Cevap: O her gün yemek yapıyor.", "Hän on hyvä, he ovat.", "Babam bir hemşire her zaman."],
+)
+def test_words_of_other_languages_are_no_pronouns(text: str) -> None:
+    (output,) = PronounsScorer().score([ScorerInput(text, "Put into English.", "en")])
+    assert output == ScorerOutput(None, reason="language")
+
+
+@pytest.mark.parametrize("text", ["She gossips.", "They gossip a lot.", "He knits sweaters."])
+def test_a_short_translation_is_read(text: str) -> None:
+    (output,) = PronounsScorer().score([ScorerInput(text, "Put into English.", "en")])
+    assert output.label in {"feminine", "masculine", "neutral"}
 
 
 def test_one_gender_is_1_and_an_open_one_is_0() -> None:

@@ -44,6 +44,13 @@ def detect_language(text: str) -> str | None:
     return None if found is None else found.iso_code_639_1.name.lower()
 
 
+def english_confidence(text: str) -> float:
+    """Return how likely a text of any length is English rather than another language, 0 to 1."""
+    from lingua import Language
+
+    return float(_detector().compute_language_confidence(text[:READ], Language.ENGLISH))
+
+
 class LanguageScorer:
     """Scores 1 where an answer is in its prompt's language, else 0; the label is the language."""
 
