@@ -228,6 +228,14 @@ def test_weights_of_another_shape_are_refused(folder: Path) -> None:
         load_tiny(folder)
 
 
+def test_a_folder_without_a_vocabulary_is_refused(folder: Path) -> None:
+    edit_json(folder / "config.json", model_type="gpt2", architectures=["GPT2LMHeadModel"])
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (folder / name).unlink()
+    with pytest.raises(ModelError, match="the tokenizer of tiny knows no word"):
+        load_tiny(folder)
+
+
 def test_a_broken_tokenizer_is_refused(folder: Path) -> None:
     (folder / "tokenizer.json").write_text("{")
     with pytest.raises(ModelError, match="the tokenizer of tiny cannot be loaded"):

@@ -158,23 +158,33 @@ def _kind_of_code(auto_map: Any, origin: str) -> str:
     )
 
 
+_ORDINARY = "a e i o u 0 1 2 . , the of and 的 ا अ"
+"""Any tokenizer with a vocabulary knows something of this."""
+
+
 def read_tokenizer(source: ModelSource, folder: Path | None = None) -> Any:
     """Load the tokenizer of a model, or the one that ``folder`` holds.
 
     Raises
     ------
     ModelError
+        If it cannot be loaded, or knows no word: every prompt would read alike.
     """
     from transformers import AutoTokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(
+        tokenizer = AutoTokenizer.from_pretrained(
             folder or source.folder,
             local_files_only=True,
             trust_remote_code=source.trust.remote_code and folder is None,
         )
+        known = set(tokenizer(_ORDINARY, add_special_tokens=False)["input_ids"])
     except Exception as error:
         raise ModelError(f"the tokenizer of {source.origin} cannot be loaded: {error}") from error
+    if not known - {tokenizer.unk_token_id}:
+        # transformers makes one without words where the folder holds no vocabulary.
+        raise ModelError(f"the tokenizer of {source.origin} knows no word: is its file missing?")
+    return tokenizer
 
 
 def read_network(source: ModelSource, kind: str, place: Placement) -> Any:
