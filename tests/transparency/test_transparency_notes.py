@@ -196,8 +196,46 @@ def test_datasheets_are_printed_once(bare: Run) -> None:
     sheet = section(Run(**values | {"probe_sets": (facts,)}), "Probe sets")
     assert sheet["s: known limits"] == "English only. Short."
     assert sheet["s: not for"] == "Training."
-    assert sheet["s: sources"] == '[{"claim": "c"}]'
+    assert sheet["s: sources"] == "claim: c"
     assert "1,200 prompts from 24 templates" in sheet["s: content"]
+
+
+def test_a_lexicon_that_two_sets_use_is_described_once(bare: Run) -> None:
+    lexicon = {
+        "id": "gender.en",
+        "version": "1.0.0",
+        "digest": "ab",
+        "groups": {"woman": "women", "man": "men"},
+        "sources": [{"claim": "Said in /home/ada/notes.", "source": "Doe 2020"}],
+        "known_limits": [],
+    }
+    sets = tuple(
+        ProbeSetFacts(
+            *(name, "d", "Title", "1.0.0", "CC0", "en", "disparity", Task.GENERATE, ("gender",)),
+            *("Ada", "Auditing.", (), (), 2, 4, {"lexicons": {"gender": lexicon}, "slurs": []}),
+        )
+        for name in ("one", "two")
+    )
+    run = Run(**{name: getattr(bare, name) for name in bare.__slots__} | {"probe_sets": sets})
+    sheets = section(run, "Probe sets")
+    assert sheets["one: lexicons"] == sheets["two: lexicons"] == "gender.en 1.0.0"
+    assert sheets["one: slurs"] == "none"
+    notes = [note for note in transparency_notes(run) if note.section.startswith("Groups")]
+    assert [(note.name, note.text) for note in notes] == [
+        ("gender.en 1.0.0", "digest ab"),
+        ("gender.en 1.0.0: groups", "woman: women; man: men"),
+        ("gender.en 1.0.0: sources", "Said in …/notes. (Doe 2020)"),
+    ]
+
+
+def test_a_datasheet_of_any_shape_is_told(bare: Run) -> None:
+    sheet = {"lexicons": ["no mapping"], "more": {"a": [1, "two"], "b": None}}
+    facts = ProbeSetFacts(
+        *("s", "d", "Title", "1.0.0", "CC0", "en", "toxicity", Task.GENERATE, ()),
+        *("Ada", "Auditing.", (), (), 2, 4, sheet),
+    )
+    run = Run(**{name: getattr(bare, name) for name in bare.__slots__} | {"probe_sets": (facts,)})
+    assert section(run, "Probe sets")["s: more"] == "a: 1; two; b: None"
 
 
 def test_a_scorer_stands_beside_its_error_and_its_own_disparity(bare: Run) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from llmaudit.findings import Run
-from llmaudit.records import AdapterFacts, ModelFacts, ProbeSetFacts, WeightFile
+from llmaudit.records import AdapterFacts, ModelFacts, WeightFile
 from llmaudit.transparency.folders import hide_folders
 from llmaudit.transparency.limits import METHOD_LIMITS
+from llmaudit.transparency.probing import lexicon_pairs, probe_set_pairs
 from llmaudit.transparency.scoring import scorer_pairs
 
 UNKNOWN = "unknown"
@@ -41,7 +41,8 @@ def transparency_notes(run: Run) -> tuple[Note, ...]:
     sections: tuple[tuple[str, Iterator[tuple[str, str]]], ...] = (
         ("Model under audit", _model(run.model)),
         ("What the model was sent", _sent(run.model)),
-        ("Probe sets", _probe_sets(run.probe_sets)),
+        ("Probe sets", probe_set_pairs(run.probe_sets)),
+        ("Groups and the words for them", lexicon_pairs(run.probe_sets)),
         ("Scorers and their measured error", scorer_pairs(run)),
         ("Decoding and seed", _decoding(run)),
         ("Thresholds", _thresholds(run)),
@@ -130,30 +131,6 @@ def _sent(model: ModelFacts) -> Iterator[tuple[str, str]]:
         "definition of likelihood",
         (model.likelihood_definition or model.no_likelihood or "no likelihood was used"),
     )
-
-
-def _probe_sets(sets: tuple[ProbeSetFacts, ...]) -> Iterator[tuple[str, str]]:
-    for facts in sets:
-        yield facts.id, f"{facts.title}, version {facts.version}, digest {facts.digest}"
-        yield f"{facts.id}: licence and author", f"{facts.licence}; {facts.author}"
-        size = f"{facts.prompts:,} prompts from {facts.templates:,} templates"
-        axes = ", ".join(facts.axes) or "none"
-        yield (
-            f"{facts.id}: content",
-            f"{facts.construct}, task {facts.task.value}, language {facts.language}, {size}, "
-            f"axes: {axes}",
-        )
-        yield f"{facts.id}: intended use", facts.intended_use
-        yield f"{facts.id}: known limits", " ".join(facts.known_limits)
-        for name, value in facts.datasheet.items():
-            if name not in {"intended_use", "known_limits"}:
-                yield f"{facts.id}: {name.replace('_', ' ')}", _plain(value)
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, str):
-        return hide_folders(value)
-    return hide_folders(json.dumps(value, ensure_ascii=False, sort_keys=True, default=str))
 
 
 def _decoding(run: Run) -> Iterator[tuple[str, str]]:
