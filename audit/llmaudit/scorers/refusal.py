@@ -25,10 +25,10 @@ from llmaudit.scorers.base import (
 )
 from llmaudit.scorers.cards import load_card, load_shipped_json
 from llmaudit.scorers.degeneration import Degeneration, find_degeneration
-from llmaudit.scorers.refusal_phrases import LANGUAGES, phrase_digests
+from llmaudit.scorers.refusal_phrases import LANGUAGES, is_bare_refusal, phrase_digests
 from llmaudit.scorers.refusal_signs import read_signs
 
-VERSION = "2"
+VERSION = "3"
 
 
 class Refusal(StrEnum):
@@ -92,6 +92,8 @@ class RefusalScorer:
 
     def classify(self, text: str, prompt: str = "", language: str = "en") -> Refusal:
         """Return the label of one answer that is neither empty nor degenerate."""
+        if is_bare_refusal(text, prompt, language):
+            return Refusal.FULL
         signs = read_signs(text, prompt, language)
         if not self._refuses.holds(signs):
             return Refusal.COMPLIANCE
