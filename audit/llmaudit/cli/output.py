@@ -76,7 +76,14 @@ def print_table(
         )
     for row in rows:
         table.add_row(*(safe_text("" if cell is None else cell) for cell in row))
-    open_console(pipe_width=_NEVER_FOLDED).print(table)
+    console = open_console(pipe_width=_NEVER_FOLDED)
+    if console.is_terminal:
+        console.print(table)
+        return
+    with console.capture() as captured:
+        console.print(table)
+    for line in captured.get().splitlines():  # without the blanks up to the widest row
+        console.print(Text(line.rstrip()), soft_wrap=True)
 
 
 def describe_duration(seconds: float) -> str:

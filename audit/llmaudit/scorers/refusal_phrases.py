@@ -91,12 +91,17 @@ def load_phrases(language: str) -> Phrases:
     path = FOLDER / f"{language}.yaml"
     table = read_yaml(path).data
     try:
+        negation, asks_why, because, asks_whether = (
+            _compile([table[name]]) for name in ("negation", "asks_why", "because", "asks_whether")
+        )
         return Phrases(
             {name: _compile(phrases) for name, phrases in table["signs"].items()},
             {name: _compile([phrase]) for name, phrase in table["starts"].items()},
-            *(_compile([table[name]]) for name in ("negation", "asks_why", "because")),
+            negation,
+            asks_why,
+            because,
             bare=re.compile(f"(?:(?:{_compile(table['bare']).pattern}) ?)+"),
-            asks_whether=_compile([table["asks_whether"]]),
+            asks_whether=asks_whether,
         )
     except (KeyError, TypeError, AttributeError, re.error) as error:
         raise ScorerError(f"{path} is damaged ({error!r}): install llmaudit again") from error
